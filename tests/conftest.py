@@ -1,0 +1,80 @@
+"""What every suite shares: one PostgreSQL per test process, and a fresh migrated database for each test."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from ops.errors import SetupError
+from ops.migrate import APP_ROLE, migrate
+from ops.ports import find_free_port
+from ops.postgres import Cluster, serve
+
+TEMPLATE = "pulse_template"
+APP_PASSWORD = "services-in-tests"
+# A test's data need not outlive a power cut.
+QUICK = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=200")
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database: `url` logs in as the services do, `owner_url` as the migrations do."""
+
+    url: str
+    owner_url: str
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """An empty PostgreSQL server of this test process's own."""
+    folder = tmp_path_factory.mktemp("postgres")
+    for attempt in range(5):
+        cluster = Cluster(folder / str(attempt), find_free_port(), secrets.token_urlsafe(16), QUICK)
+        server = serve(cluster)
+        try:
+            running = server.__enter__()
+        except SetupError:
+            # The port was free a moment ago; somebody else may have taken it.
+            if attempt == 4:
+                raise
+            continue
+        try:
+            yield running
+        finally:
+            server.__exit__(None, None, None)
+        return
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Cluster) -> str:
+    """The name of a migrated, empty database to clone."""
+    postgres.create_database(TEMPLATE)
+    migrate(postgres.url(TEMPLATE), APP_PASSWORD)
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(postgres: Cluster, template: str) -> Iterator[Database]:
+    """A fresh migrated database, dropped after the test."""
+    name = f"test_{secrets.token_hex(6)}"
+    postgres.create_database(name, template)
+    yield Database(postgres.url(name, APP_ROLE, APP_PASSWORD), postgres.url(name))
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def database_url(database: Database) -> str:
+    """A fresh migrated database, logged in to as the services are: `pulse_app`."""
+    return database.url
+
+
+@pytest.fixture
+def owner_url(database: Database) -> str:
+    """The same database as `database_url`, logged in to as its owner."""
+    return database.owner_url
+
+
+@pytest.fixture
+def free_port() -> int:
+    return find_free_port()
