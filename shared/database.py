@@ -1,0 +1,137 @@
+"""The database port: SQL functions, called by name, and nothing else (docs/architecture.md, Data).
+
+``call("send_messages", messages=[…])`` runs ``select public.send_messages(messages => …)`` in one transaction and
+returns its ``jsonb`` as Python data. Access, locking and errors are inside the functions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import threading
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import psycopg
+import structlog
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from shared.errors import DatabaseRefusal, Malformed, Unavailable
+
+POOL_WAIT_SECONDS = 5.0
+TRANSACTION_POOLER_PORT = 6543
+
+log = structlog.get_logger()
+
+
+class Contention(Unavailable):
+    """A lock was not had in time, or a deadlock or a serialization failure was broken up: nothing was written."""
+
+    code, message = "busy", "Others are writing here. Try again in a moment."
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke after the call was sent: it may or may not have been committed."""
+
+
+class Database(Protocol):
+    def call(self, function: str, /, **arguments: Any) -> Any:
+        """Raises DatabaseRefusal (the function said no), Contention, OutcomeUnknown or Unavailable."""
+
+
+class PostgresDatabase:
+    """psycopg 3 over a pool that opens on first use, so that it is made after a worker's fork.
+
+    ``schema`` holds the functions; ``pooler="transaction"`` (assumed on port 6543) switches prepared statements off.
+    """
+
+    def __init__(self, url: str, *, schema: str = "public", connections: int = 8, pooler: str | None = None) -> None:
+        self._schema = schema
+        transaction_pooler = pooler == "transaction" or _port(url) == TRANSACTION_POOLER_PORT
+        options: dict[str, Any] = {"autocommit": True, "connect_timeout": 5, "application_name": "pulse"}
+        if transaction_pooler:
+            options["prepare_threshold"] = None
+        self._pool = ConnectionPool(
+            url,
+            kwargs=options,
+            min_size=1,
+            max_size=connections,
+            timeout=POOL_WAIT_SECONDS,
+            open=False,
+            check=_check_alive,
+            name=f"pulse-{os.getpid()}",
+        )
+        self._opening = threading.Lock()
+        self._statements: dict[tuple[str, ...], sql.Composed] = {}
+
+    def in_schema(self, schema: str) -> PostgresDatabase:
+        """The same connections, functions of another schema."""
+        other = object.__new__(PostgresDatabase)
+        other.__dict__.update(self.__dict__, _schema=schema, _statements={})
+        return other
+
+    def call(self, function: str, /, **arguments: Any) -> Any:
+        values = [Jsonb(value) if isinstance(value, (dict, list)) else value for value in arguments.values()]
+        statement = self._statement(function, tuple(arguments))
+        self._open()
+        sent = False
+        try:
+            with self._pool.connection() as connection:
+                sent = True
+                row = connection.execute(statement, values).fetchone()
+        except PoolTimeout as error:
+            raise Unavailable("The database is not answering. Try again in a moment.") from error
+        except psycopg.Error as error:
+            raise _translate(error, sent) from error
+        except UnicodeEncodeError as error:  # a lone surrogate: no schema of ours lets one through
+            raise Malformed() from error
+        return row[0] if row else None
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _open(self) -> None:
+        if self._pool.closed:
+            with self._opening:
+                if self._pool.closed:
+                    self._pool.open()
+
+    def _statement(self, function: str, names: tuple[str, ...]) -> sql.Composed:
+        key = (function, *names)
+        if key not in self._statements:
+            arguments = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(name)) for name in names)
+            self._statements[key] = sql.SQL("select {}({})").format(sql.Identifier(self._schema, function), arguments)
+        return self._statements[key]
+
+
+def _check_alive(connection: psycopg.Connection) -> None:
+    """An idle connection has nothing to read; if it does, the server has closed it. Costs no round trip."""
+    if select.select([connection.fileno()], [], [], 0)[0]:
+        raise psycopg.OperationalError("closed by the server while idle")
+
+
+def _port(url: str) -> int | None:
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        return None
+
+
+def _translate(error: psycopg.Error, sent: bool) -> Exception:
+    """Both adapters answer alike: SQLSTATE ``PTxyz`` is HTTP status xyz, as PostgREST has it."""
+    state = error.sqlstate or ""
+    if state.startswith("PT"):
+        return DatabaseRefusal(
+            int(state[2:]), error.diag.message_primary or "refused", json.loads(error.diag.message_detail or "{}")
+        )
+    if state in ("40001", "40P01", "55P03"):
+        return Contention(retry_after_seconds=1)
+    if state[:2] in ("53", "57", "08", "28") or (not state and isinstance(error, psycopg.OperationalError)):
+        kind = OutcomeUnknown if sent and not state.startswith(("53", "28")) else Unavailable
+        return kind("The database is not answering. Try again in a moment.")
+    if state == "22P05" or (isinstance(error, psycopg.DataError) and not state):  # NUL in a text
+        return Malformed()
+    return error

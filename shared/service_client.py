@@ -1,0 +1,65 @@
+"""HTTP between the services: SERVICE_TOKEN, the caller's request id, and a timeout on everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+import structlog
+from requests.adapters import HTTPAdapter
+
+from shared.errors import Unavailable
+
+CONNECT_SECONDS, READ_SECONDS = 2.0, 5.0
+
+
+class ServiceRefused(Exception):
+    """The other service answered 4xx: asking again will not help. ``body`` is its error."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        self.status, self.body = status, body
+        super().__init__(f"{status} {body.get('code', '')}")
+
+
+class ServiceClient:
+    """One keep-alive session to one service; safe to share between threads."""
+
+    def __init__(self, base_url: str, service_token: str) -> None:
+        self._base_url = base_url
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy meant for the outside must not see service calls
+        self._session.headers["Authorization"] = f"Bearer {service_token}"
+        self._session.mount("http", HTTPAdapter(pool_maxsize=32))
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        return self._call("GET", path, params=query)
+
+    def post(self, path: str, body: Any) -> dict[str, Any]:
+        return self._call("POST", path, json=body)
+
+    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        """The answer's JSON object. Raises Unavailable (down, slow, 5xx, 429) or ServiceRefused (4xx)."""
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        headers = {"X-Request-Id": request_id} if request_id else {}
+        try:
+            response = self._session.request(
+                method,
+                self._base_url + path,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                headers=headers,
+                allow_redirects=False,
+                **arguments,
+            )
+            body = response.json() if response.content else {}
+        except (requests.RequestException, ValueError) as error:
+            raise Unavailable() from error
+        if response.status_code >= 500 or response.status_code == 429:
+            raise Unavailable()
+        if response.status_code >= 400:
+            raise ServiceRefused(response.status_code, body)
+        return dict(body)
+
+
+def fetch_jwks(auth: ServiceClient) -> list[dict[str, Any]]:
+    """The public keys auth signs with. Raises Unavailable."""
+    return list(auth.get("/.well-known/jwks.json")["keys"])

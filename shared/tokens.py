@@ -1,0 +1,110 @@
+"""Access tokens are verified locally, against the public keys of the one provider that is trusted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+import jwt
+import structlog
+
+from shared.caller import Caller
+from shared.errors import AppError, NotAuthenticated, Unavailable
+
+AUDIENCE = "authenticated"
+ALGORITHMS = ["ES256"]
+REFETCH_SECONDS = 10.0  # an unknown `kid` asks for new keys at most this often
+REMEMBERED_TOKENS = 10_000
+
+log = structlog.get_logger()
+
+
+class Revocations:
+    """Asked for every caller; the default knows of none."""
+
+    def check(self, caller: Caller) -> None:
+        """Raises NotAuthenticated when ``caller``'s session has ended."""
+
+
+class TokenVerifier:
+    """``fetch_keys`` returns the JWKS' key list, each ``{"kid", "kty", …}``; it may raise AppError."""
+
+    def __init__(
+        self,
+        fetch_keys: Callable[[], Iterable[dict[str, Any]]],
+        revocations: Revocations | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._fetch_keys = fetch_keys
+        self._revocations = revocations or Revocations()
+        self._clock = clock
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at = float("-inf")
+        self._lock = threading.Lock()
+        self._remembered: OrderedDict[str, Caller] = OrderedDict()
+
+    def verify(self, token: str) -> Caller:
+        """The token's owner. Raises NotAuthenticated (also for a revoked session), or Unavailable without keys."""
+        caller = self._remembered.get(token) or self._decode(token)
+        if caller.expires_at <= self._clock():
+            raise NotAuthenticated("The access token has expired.", reason="token_expired")
+        self._revocations.check(caller)
+        return caller
+
+    def _decode(self, token: str) -> Caller:
+        try:
+            header = jwt.get_unverified_header(token)
+            key = self._find_key(str(header.get("kid")))
+            if key is None:
+                raise NotAuthenticated()
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=ALGORITHMS,
+                audience=AUDIENCE,
+                # Expiry is checked on every use above, also for remembered tokens; another host's clock may be ahead.
+                options={"require": ["exp", "sub", "aud"], "verify_exp": False, "verify_iat": False},
+            )
+            caller = Caller(
+                user_id=UUID(claims["sub"]),
+                session_id=str(claims["session_id"]),
+                issued_at=float(claims.get("iat", 0)),
+                expires_at=float(claims["exp"]),
+            )
+        except (jwt.PyJWTError, ValueError, KeyError, TypeError):
+            raise NotAuthenticated() from None
+        self._remembered[token] = caller
+        while len(self._remembered) > REMEMBERED_TOKENS:
+            self._remembered.popitem(last=False)
+        return caller
+
+    def _find_key(self, kid: str) -> jwt.PyJWK | None:
+        if kid not in self._keys:
+            with self._lock:
+                if kid not in self._keys:
+                    self._refetch()
+        if not self._keys:
+            raise Unavailable("No signing keys are known yet. Try again in a moment.", retry_after_seconds=1)
+        return self._keys.get(kid)
+
+    def _refetch(self) -> None:
+        # Without any keys every request may ask: a service that starts before auth must not wait out the pause.
+        if self._keys and self._clock() - self._fetched_at < REFETCH_SECONDS:
+            return
+        try:
+            keys = {str(key["kid"]): jwt.PyJWK(key) for key in self._fetch_keys()}
+        except (AppError, jwt.PyJWTError, KeyError) as error:
+            log.warning("keys_not_fetched", cause=str(error))
+            return
+        finally:
+            self._fetched_at = self._clock()
+        self._keys = keys
+        self._remembered.clear()
+
+    @property
+    def has_keys(self) -> bool:
+        return bool(self._keys)

@@ -1,0 +1,157 @@
+"""What every service's HTTP has in common: errors in one shape, request ids, CORS, health, metrics, docs."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+
+import structlog
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from shared import errors
+from shared.errors import AppError
+from shared.metrics import REQUEST_SECONDS, REQUESTS, render_metrics
+from shared.openapi import install_docs
+from shared.settings import Settings
+
+BODY_BYTES = 256 * 1024  # of a JSON request; 8,000 code points escaped as \uXXXX\uXXXX are 96,000
+REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+QUIET = {"/healthz", "/readyz", "/metrics"}
+
+Check = Callable[[], None]
+"""A dependency of ``/readyz``: returns when it works, raises when it does not."""
+
+log = structlog.get_logger()
+
+
+def install(
+    app: Flask, settings: Settings, title: str, *, ready: Mapping[str, Check], body_bytes: int = BODY_BYTES
+) -> None:
+    """Makes ``app`` a Pulse service; called last in ``create_app``, after its routes."""
+    app.config.setdefault("MAX_CONTENT_LENGTH", body_bytes)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    if settings.trusted_proxies:
+        n = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=0)  # type: ignore[method-assign]
+    app.before_request(_begin)
+    app.after_request(lambda response: _finish(response, frozenset(settings.origins)))
+    app.register_error_handler(AppError, _answer)
+    app.register_error_handler(HTTPException, lambda error: _answer(_as_app_error(error), error))
+    app.register_error_handler(Exception, _answer_bug)
+    _install_health(app, ready)
+    install_docs(app, title)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    g.began = time.perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _finish(response: Response, origins: frozenset[str]) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cache-Control", "no-store")
+    _allow_origin(response, origins)
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    seconds = time.perf_counter() - g.began
+    REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+    REQUEST_SECONDS.labels(request.method, route).observe(seconds)
+    if request.path not in QUIET:
+        # The route and not the path or query: those may hold a link's hash, a code or somebody's address.
+        write = log.warning if response.status_code >= 500 else log.info
+        details = {"user_id": str(g.user_id)} if "user_id" in g else {}
+        write(
+            "request",
+            method=request.method,
+            route=route,
+            status=response.status_code,
+            ms=round(seconds * 1000, 1),
+            **details,
+        )
+    return response
+
+
+def _allow_origin(response: Response, origins: frozenset[str]) -> None:
+    response.headers.add("Vary", "Origin")
+    origin = request.headers.get("Origin")
+    if origin not in origins:
+        return
+    headers = response.headers
+    headers["Access-Control-Allow-Origin"] = origin or ""
+    headers["Access-Control-Allow-Credentials"] = "true"
+    headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After"
+    if request.method == "OPTIONS":
+        headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"
+        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-Request-Id"
+        headers["Access-Control-Max-Age"] = "600"
+
+
+def _answer(error: AppError, cause: HTTPException | None = None) -> Response:
+    response = jsonify(error.body())
+    response.status_code = error.status
+    if error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    elif error.status == 503:
+        response.headers["Retry-After"] = "1"
+    if cause is not None and getattr(cause, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(cause.valid_methods))  # type: ignore[attr-defined]
+    if error.status >= 500:
+        log.warning("failed", error_code=error.code, cause=repr(error.__cause__ or error))
+    return response
+
+
+def _as_app_error(error: HTTPException) -> AppError:
+    """Flask's own refusals in the contract's shape."""
+    known: dict[int | None, type[AppError]] = {
+        404: errors.NotFound,
+        405: errors.MethodNotAllowed,
+        413: errors.TooLarge,
+        415: errors.WrongMediaType,
+        429: errors.TooManyRequests,
+        503: errors.Unavailable,
+    }
+    if error.code in known:
+        return known[error.code]()
+    return errors.BadRequest() if error.code and error.code < 500 else AppError()
+
+
+def _answer_bug(error: Exception) -> Response:
+    log.error("bug", exc_info=error)
+    return _answer(AppError())
+
+
+def _install_health(app: Flask, ready: Mapping[str, Check]) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="alive")
+
+    @app.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        found: dict[str, str] = {}
+        for name, check in ready.items():
+            try:
+                check()
+                found[name] = "ok"
+            except Exception as error:
+                # The reason is for whoever runs this installation; addresses and credentials stay in the log.
+                log.warning("not_ready", dependency=name, cause=repr(error))
+                found[name] = error.text if isinstance(error, AppError) else "not answering"
+        down = [name for name, state in found.items() if state != "ok"]
+        if not down:
+            return jsonify(status="ready", dependencies=found), 200
+        body = {"code": "not_ready", "message": "Down: " + ", ".join(down), "dependencies": found}
+        return jsonify(body), 503
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        text, content_type = render_metrics()
+        return Response(text, content_type=content_type)
