@@ -1,0 +1,53 @@
+"""The terminal: whole lines, each with the name of who wrote it."""
+
+import os
+import sys
+
+COLOURS = ("36", "33", "35", "32", "34", "31")
+LONGEST_LINE = 64 * 1024
+
+
+class Output:
+    """Writes `name | line`, names padded to one width and, on a terminal, in a colour each."""
+
+    def __init__(self, width: int, file: int = 1, coloured: bool | None = None) -> None:
+        self._width = width
+        self._file = file
+        self._coloured = os.isatty(file) and "NO_COLOR" not in os.environ if coloured is None else coloured
+        self._colours: dict[str, str] = {}
+
+    def write(self, name: str, line: bytes | str) -> None:
+        """Raises BrokenPipeError when nobody reads any more."""
+        text = line.encode() if isinstance(line, str) else line
+        left = memoryview(self._prefix(name) + text.rstrip(b"\r\n") + b"\n")
+        while left:
+            left = left[os.write(self._file, left) :]
+
+    def _prefix(self, name: str) -> bytes:
+        padded = f"{name:<{self._width}} | "
+        if not self._coloured:
+            return padded.encode()
+        colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
+        return f"\x1b[{colour}m{padded}\x1b[0m".encode()
+
+
+class Lines:
+    """Cuts what arrives in pieces into whole lines; a line that never ends is cut at LONGEST_LINE bytes."""
+
+    def __init__(self) -> None:
+        self._started = b""
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        *whole, self._started = (self._started + piece).split(b"\n")
+        if len(self._started) > LONGEST_LINE:
+            whole.append(self._started)
+            self._started = b""
+        return whole
+
+    def finish(self) -> list[bytes]:
+        rest, self._started = self._started, b""
+        return [rest] if rest else []
+
+
+def complain(text: object) -> None:
+    print(f"pulse: {text}", file=sys.stderr, flush=True)
