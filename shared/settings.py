@@ -41,6 +41,16 @@ def _split(value: Any) -> Any:
 Url = Annotated[str, AfterValidator(check_url)]
 Urls = Annotated[tuple[Url, ...], BeforeValidator(_split)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+def _check_database_url(value: SecretStr) -> SecretStr:
+    if urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
+        raise ValueError("must be like postgresql://user:password@host:5432/name")
+    return value
+
+
+SecretUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
+"""A database's address with its password."""
 Secret = Annotated[SecretStr, Field(min_length=32)]
 
 

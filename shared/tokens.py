@@ -105,6 +105,10 @@ class TokenVerifier:
         self._keys = keys
         self._remembered.clear()
 
-    @property
-    def has_keys(self) -> bool:
-        return bool(self._keys)
+    def check_keys(self) -> None:
+        """For ``/readyz``: raises Unavailable while no keys are known."""
+        if not self._keys:
+            with self._lock:
+                self._refetch()
+        if not self._keys:
+            raise Unavailable("no signing keys are known yet")

@@ -22,16 +22,25 @@ BODY_BYTES = 256 * 1024  # of a JSON request; 8,000 code points escaped as \uXXX
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 QUIET = {"/healthz", "/readyz", "/metrics"}
 
-Check = Callable[[], None]
+Check = Callable[[], object]
 """A dependency of ``/readyz``: returns when it works, raises when it does not."""
 
 log = structlog.get_logger()
 
 
 def install(
-    app: Flask, settings: Settings, title: str, *, ready: Mapping[str, Check], body_bytes: int = BODY_BYTES
+    app: Flask,
+    settings: Settings,
+    title: str,
+    *,
+    ready: Mapping[str, Check],
+    reported: Mapping[str, Check] | None = None,
+    body_bytes: int = BODY_BYTES,
 ) -> None:
-    """Makes ``app`` a Pulse service; called last in ``create_app``, after its routes."""
+    """Makes ``app`` a Pulse service; called last in ``create_app``, after its routes.
+
+    Without what is in ``ready`` it can't do its work; what is ``reported`` may be down while it goes on.
+    """
     app.config.setdefault("MAX_CONTENT_LENGTH", body_bytes)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
@@ -44,7 +53,7 @@ def install(
     app.register_error_handler(AppError, _answer)
     app.register_error_handler(HTTPException, lambda error: _answer(_as_app_error(error), error))
     app.register_error_handler(Exception, _answer_bug)
-    _install_health(app, ready)
+    _install_health(app, ready, reported or {})
     install_docs(app, title)
 
 
@@ -129,23 +138,15 @@ def _answer_bug(error: Exception) -> Response:
     return _answer(AppError())
 
 
-def _install_health(app: Flask, ready: Mapping[str, Check]) -> None:
+def _install_health(app: Flask, ready: Mapping[str, Check], reported: Mapping[str, Check]) -> None:
     @app.get("/healthz")
     def healthz() -> Response:
         return jsonify(status="alive")
 
     @app.get("/readyz")
     def readyz() -> tuple[Response, int]:
-        found: dict[str, str] = {}
-        for name, check in ready.items():
-            try:
-                check()
-                found[name] = "ok"
-            except Exception as error:
-                # The reason is for whoever runs this installation; addresses and credentials stay in the log.
-                log.warning("not_ready", dependency=name, cause=repr(error))
-                found[name] = error.text if isinstance(error, AppError) else "not answering"
-        down = [name for name, state in found.items() if state != "ok"]
+        found = {name: _state(name, check) for name, check in {**ready, **reported}.items()}
+        down = [name for name in ready if found[name] != "ok"]
         if not down:
             return jsonify(status="ready", dependencies=found), 200
         body = {"code": "not_ready", "message": "Down: " + ", ".join(down), "dependencies": found}
@@ -155,3 +156,13 @@ def _install_health(app: Flask, ready: Mapping[str, Check]) -> None:
     def metrics() -> Response:
         text, content_type = render_metrics()
         return Response(text, content_type=content_type)
+
+
+def _state(name: str, check: Check) -> str:
+    try:
+        check()
+    except Exception as error:
+        # The reason is for whoever runs this installation; addresses and credentials stay in the log.
+        log.warning("not_ready", dependency=name, cause=repr(error))
+        return error.text if isinstance(error, AppError) else "not answering"
+    return "ok"

@@ -1,0 +1,51 @@
+"""Chat: what was said. Persists messages, serves history, and pushes what it committed to the websocket service."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from services.chat.conversations.routes import api as conversations_api
+from services.chat.messages.routes import api as messages_api
+from services.chat.messages.sending import Sender
+from services.chat.presence import api as presence_api
+from services.chat.relay.pusher import Pusher
+from services.chat.relay.sweeper import Sweeper
+from services.chat.settings import ChatSettings
+from services.chat.state import Chat
+from shared.caller import Identity
+from shared.database import PostgresDatabase
+from shared.revocations import RevocationList
+from shared.server import on_start
+from shared.service_client import ServiceClient, fetch_jwks
+from shared.tokens import TokenVerifier
+from shared.web import install
+
+
+def create_app(settings: ChatSettings | None = None) -> Flask:
+    settings = settings or ChatSettings.read()
+    app = Flask(__name__, static_folder=None)
+    service_token = settings.service_token.get_secret_value()
+    database = PostgresDatabase(
+        settings.database_url.get_secret_value(),
+        connections=settings.database_connections,
+        pooler=settings.database_pooler,
+    )
+    auth = ServiceClient(settings.auth_url, service_token)
+    websocket = ServiceClient(settings.websocket_url, service_token)
+    revocations = RevocationList(auth)
+    verifier = TokenVerifier(lambda: fetch_jwks(auth), revocations)
+    pusher = Pusher(websocket, database)
+    Identity(verifier, settings.origins, service_token).install(app)
+    Chat(database, Sender(database, pusher), pusher, websocket).install(app)
+    for api in (messages_api, conversations_api, presence_api):
+        api.install(app)
+    for start in (revocations.start, pusher.start, Sweeper(database, pusher).start):
+        on_start(app, start)
+    install(
+        app,
+        settings,
+        "Pulse chat",
+        ready={"database": lambda: database.call("measure_outbox"), "keys": verifier.check_keys},
+        reported={"revocations": revocations.check_fresh, "websocket": lambda: websocket.get("/healthz")},
+    )
+    return app

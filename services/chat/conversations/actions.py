@@ -1,0 +1,58 @@
+"""What happens in a conversation outside its log: read positions and typing, told as hints."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.chat.relay.pusher import Push
+from services.chat.state import chat
+from shared.caller import Caller
+
+TYPING_SHOWN_SECONDS = 6
+TYPING_TOLD_SECONDS = 2.0  # of one person in one conversation at most this often
+REMEMBERED_TYPISTS = 10_000
+
+_told_at: dict[tuple[UUID, UUID], float] = {}
+
+
+def get_conversation(caller: Caller, conversation_id: UUID) -> dict[str, Any]:
+    """Raises DatabaseRefusal 404."""
+    found: dict[str, Any] = chat().database.call(
+        "get_conversation", caller=caller.user_id, conversation_id=conversation_id
+    )
+    return found
+
+
+def mark_read(caller: Caller, conversation_id: UUID, seq: int) -> dict[str, Any]:
+    """Moves the position and tells the reader's devices and, in small conversations, the others."""
+    moved: dict[str, Any] = chat().database.call(
+        "mark_read", caller=caller.user_id, conversation_id=conversation_id, read_seq=seq
+    )
+    data = {
+        "conversation_id": str(conversation_id),
+        "user_id": str(caller.user_id),
+        "seq": moved["last_read_seq"],
+    }
+    chat().pusher.push([Push(None, moved.pop("to"), "read", data)])
+    return moved
+
+
+def tell_typing(caller: Caller, conversation_id: UUID) -> None:
+    key = (caller.user_id, conversation_id)
+    now = time.monotonic()
+    if now - _told_at.get(key, float("-inf")) < TYPING_TOLD_SECONDS:
+        return
+    to = chat().database.call("list_typing_recipients", caller=caller.user_id, conversation_id=conversation_id)
+    if len(_told_at) >= REMEMBERED_TYPISTS:
+        _told_at.clear()
+    _told_at[key] = now
+    until = datetime.now(UTC) + timedelta(seconds=TYPING_SHOWN_SECONDS)
+    data = {
+        "conversation_id": str(conversation_id),
+        "user_id": str(caller.user_id),
+        "until": until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    }
+    chat().pusher.push([Push(None, to, "typing", data)])

@@ -1,0 +1,70 @@
+"""The conversation list, members, read positions, typing."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.chat.conversations import actions
+from services.chat.conversations.schemas import (
+    Conversations,
+    Members,
+    OpenRequest,
+    PageQuery,
+    ReadPosition,
+    ReadRequest,
+)
+from services.chat.errors import ConversationNotFound, UserNotFound
+from services.chat.state import chat
+from shared.api import Answer, Api
+from shared.caller import Caller
+from shared.wire import Conversation
+
+api = Api("conversations")
+
+
+@api.on("GET", "/conversations")
+def list_conversations(caller: Caller, query: PageQuery) -> Answer[Conversations]:
+    """The caller's conversations, newest change first."""
+    page = chat().database.call(
+        "list_conversations", caller=caller.user_id, page_limit=query.limit, cursor=query.cursor
+    )
+    return Answer(page)
+
+
+@api.on("POST", "/conversations", status=201, errors=(UserNotFound,))
+def open_conversation(caller: Caller, body: OpenRequest) -> Answer[Conversation]:
+    """Opens the direct conversation with a person.
+    200 when it was there already."""
+    conversation_id, created = chat().sender.open_direct(caller.user_id, str(body.member))
+    return Answer(actions.get_conversation(caller, conversation_id), 201 if created else 200)
+
+
+@api.on("GET", "/conversations/<uuid:conversation_id>", errors=(ConversationNotFound,))
+def get_conversation(caller: Caller, conversation_id: UUID) -> Answer[Conversation]:
+    """One conversation."""
+    return Answer(actions.get_conversation(caller, conversation_id))
+
+
+@api.on("GET", "/conversations/<uuid:conversation_id>/members", errors=(ConversationNotFound,))
+def list_members(caller: Caller, conversation_id: UUID, query: PageQuery) -> Answer[Members]:
+    """Who is in a conversation, by name."""
+    page = chat().database.call(
+        "list_members",
+        caller=caller.user_id,
+        conversation_id=conversation_id,
+        page_limit=query.limit,
+        cursor=query.cursor,
+    )
+    return Answer(page)
+
+
+@api.on("POST", "/conversations/<uuid:conversation_id>/read", errors=(ConversationNotFound,))
+def mark_read(caller: Caller, conversation_id: UUID, body: ReadRequest) -> Answer[ReadPosition]:
+    """Moves the caller's read position forward; never back, never above last_seq."""
+    return Answer(actions.mark_read(caller, conversation_id, body.seq))
+
+
+@api.on("POST", "/conversations/<uuid:conversation_id>/typing", status=204, errors=(ConversationNotFound,))
+def tell_typing(caller: Caller, conversation_id: UUID) -> None:
+    """Shows the others for a few seconds that the caller is writing. Throttled."""
+    actions.tell_typing(caller, conversation_id)

@@ -1,0 +1,66 @@
+"""Sending, history, changes, one message."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.chat.errors import (
+    AttachmentNotFound,
+    ConversationNotFound,
+    MessageIdTaken,
+    MessageNotFound,
+    SendQueueFull,
+    UserNotFound,
+)
+from services.chat.messages.schemas import Changes, ChangesQuery, History, HistoryQuery, SendRequest
+from services.chat.state import chat
+from shared.api import Answer, Api
+from shared.caller import Caller
+from shared.wire import Message
+
+api = Api("messages")
+
+SEND_ERRORS = (ConversationNotFound, UserNotFound, MessageNotFound, AttachmentNotFound, MessageIdTaken, SendQueueFull)
+
+
+@api.on("POST", "/messages", status=201, errors=SEND_ERRORS)
+@api.on("POST", "/chat/send", status=201, errors=SEND_ERRORS)
+def send_message(caller: Caller, body: SendRequest) -> Answer[Message]:
+    """Sends a message.
+    201 once it is durable; 200 with the first one when the same id was sent before."""
+    status, message = chat().sender.send(caller.user_id, body)
+    return Answer(message, status)
+
+
+@api.on("GET", "/chat/history", errors=(ConversationNotFound, UserNotFound))
+def list_history(caller: Caller, query: HistoryQuery) -> Answer[History]:
+    """A page of a conversation's messages."""
+    page = chat().database.call(
+        "list_history",
+        caller=caller.user_id,
+        conversation_id=query.conversation_id,
+        peer=query.peer,
+        before_seq=query.before,
+        after_seq=query.after,
+        page_limit=query.limit,
+    )
+    return Answer(page)
+
+
+@api.on("GET", "/chat/changes", errors=(ConversationNotFound,))
+def list_changes(caller: Caller, query: ChangesQuery) -> Answer[Changes]:
+    """What happened in a conversation above a position of its log."""
+    changes = chat().database.call(
+        "list_changes",
+        caller=caller.user_id,
+        conversation_id=query.conversation_id,
+        after_seq=query.after,
+        page_limit=query.limit,
+    )
+    return Answer(changes)
+
+
+@api.on("GET", "/messages/<uuid:message_id>", errors=(MessageNotFound,))
+def get_message(caller: Caller, message_id: UUID) -> Answer[Message]:
+    """One message."""
+    return Answer(chat().database.call("get_message", caller=caller.user_id, message_id=message_id))

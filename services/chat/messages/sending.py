@@ -1,0 +1,104 @@
+"""One message's way into the database: resolve, hash, batch, and hand what was committed to the pusher."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from typing import Any
+from uuid import UUID, uuid4
+
+from prometheus_client import Counter
+
+from services.chat.errors import AttachmentNotFound
+from services.chat.messages.batcher import Batcher
+from services.chat.messages.schemas import SendRequest
+from services.chat.relay.pusher import Push, Pusher
+from shared.database import Database
+from shared.errors import DatabaseRefusal
+
+REMEMBERED_DIRECTS = 50_000
+SENDS = Counter("pulse_sends_total", "Messages by outcome", ["status"])
+
+
+class Sender:
+    """Thread-safe; one of it in a process."""
+
+    def __init__(self, database: Database, pusher: Pusher) -> None:
+        self._database = database
+        self._pusher = pusher
+        self._batcher = Batcher(self._send_batch)
+        self._directs: OrderedDict[tuple[UUID, str], UUID] = OrderedDict()
+
+    def send(self, sender_id: UUID, request: SendRequest) -> tuple[int, dict[str, Any]]:
+        """(201, message) once committed, (200, message) for a resend. Raises DatabaseRefusal or Unavailable."""
+        if request.attachments:
+            raise AttachmentNotFound()
+        conversation_id = request.conversation_id or self._find_direct(sender_id, request.to or "")
+        result = self._batcher.send(
+            conversation_id,
+            {
+                "id": str(request.id or uuid4()),
+                "sender_id": str(sender_id),
+                "conversation_id": str(conversation_id),
+                "content": request.content,
+                "reply_to": str(request.reply_to) if request.reply_to else None,
+                "request_hash": hash_request(conversation_id, request),
+            },
+        )
+        SENDS.labels(str(result["status"])).inc()
+        if "code" in result:
+            raise DatabaseRefusal(result["status"], result["code"], {})
+        return result["status"], result["message"]
+
+    def open_direct(self, caller: UUID, recipient: str) -> tuple[UUID, bool]:
+        """The direct conversation's id, and whether this call made it. Raises DatabaseRefusal."""
+        opened = self._database.call("open_direct", caller=caller, recipient=recipient)
+        if opened["delivery"]:
+            self._pusher.push([Push.from_delivery(opened["delivery"])])
+        return UUID(opened["conversation_id"]), opened["created"]
+
+    def _find_direct(self, caller: UUID, recipient: str) -> UUID:
+        key = (caller, recipient)
+        known = self._directs.get(key)
+        if known:
+            return known
+        conversation_id, _ = self.open_direct(caller, recipient)
+        if "@" not in recipient:  # an address may pass to another person; a pair's conversation is for ever
+            self._directs[key] = conversation_id
+            while len(self._directs) > REMEMBERED_DIRECTS:
+                self._directs.popitem(last=False)
+        return conversation_id
+
+    def _send_batch(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """One transaction; what it committed is pushed before anybody is answered, without waiting for the push."""
+        answer = self._database.call("send_messages", messages=items)
+        results: list[dict[str, Any]] = answer["results"]
+        self._pusher.push(
+            [
+                Push(
+                    outbox_id=result["outbox_id"],
+                    to=answer["recipients"][result["message"]["conversation_id"]],
+                    event="message.sent",
+                    data={
+                        "conversation_id": result["message"]["conversation_id"],
+                        "seq": result["message"]["seq"],
+                        "message": result["message"],
+                    },
+                )
+                for result in results
+                if result["status"] == 201
+            ]
+        )
+        return results
+
+
+def hash_request(conversation_id: UUID, request: SendRequest) -> str:
+    """What makes two requests the same message: where to, and everything it says."""
+    said = [
+        str(conversation_id),
+        request.content,
+        str(request.reply_to or ""),
+        [str(attachment) for attachment in request.attachments],
+    ]
+    return hashlib.sha256(json.dumps(said, ensure_ascii=True).encode()).hexdigest()

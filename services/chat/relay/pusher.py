@@ -1,0 +1,112 @@
+"""Pushes what was committed to the websocket service: at once, in batches, in one thread a process.
+
+A push that fails costs nothing but time: the outbox row stays, and the sweeper of any chat process takes it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from shared.database import Database
+from shared.errors import AppError, Unavailable
+from shared.service_client import ServiceClient, ServiceRefused
+
+BATCH_EVENTS = 200
+WAITING_EVENTS = 10_000
+
+PUSHED = Counter("pulse_relay_events_total", "Events handed to the websocket service", ["outcome"])
+PUSH_SECONDS = Histogram("pulse_relay_push_seconds", "Time of one POST /deliver")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One event for some people; without ``outbox_id`` it is a hint that may be lost (presence, typing, read)."""
+
+    outbox_id: str | None
+    to: list[str]
+    event: str
+    data: dict[str, Any]
+
+    @classmethod
+    def from_delivery(cls, delivery: dict[str, Any]) -> Push:
+        return cls(delivery["id"], delivery["to"], delivery["event"], delivery["data"])
+
+    @property
+    def delivery(self) -> dict[str, Any]:
+        return {"to": self.to, "events": [{"event": self.event, "data": self.data}]}
+
+
+class Pusher:
+    def __init__(self, websocket: ServiceClient, database: Database) -> None:
+        self._websocket = websocket
+        self._database = database
+        self._waiting: deque[Push] = deque()
+        self._filled = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Called in each worker after the fork."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="pusher", daemon=True)
+            self._thread.start()
+
+    def push(self, pushes: list[Push]) -> None:
+        """Hands over without waiting. Beyond the bound an event is left to the sweeper, a hint is dropped."""
+        wanted = [push for push in pushes if push.to]
+        with self._filled:
+            room = WAITING_EVENTS - len(self._waiting)
+            self._waiting.extend(wanted[:room])
+            self._filled.notify()
+        if len(wanted) > room:
+            PUSHED.labels("left").inc(len(wanted) - room)
+
+    def deliver(self, pushes: list[Push]) -> None:
+        """Delivers now and clears the outbox of it. Raises Unavailable with the rows free for any sweeper."""
+        try:
+            with PUSH_SECONDS.time():
+                self._websocket.post("/deliver", {"deliveries": [push.delivery for push in pushes]})
+        except Unavailable:
+            self._settle("release_outbox", pushes)
+            PUSHED.labels("failed").inc(len(pushes))
+            raise
+        except ServiceRefused as error:
+            self._deliver_apart(pushes, error)
+        else:
+            self._settle("finish_outbox", pushes)
+            PUSHED.labels("accepted").inc(len(pushes))
+
+    def _deliver_apart(self, pushes: list[Push], error: ServiceRefused) -> None:
+        """Some event is malformed: find it, let the others go on."""
+        if len(pushes) > 1:
+            for push in pushes:
+                self.deliver([push])
+            return
+        log.error("delivery_refused", event=pushes[0].event, outbox_id=pushes[0].outbox_id, cause=str(error))
+        PUSHED.labels("refused").inc()
+        self._settle("refuse_outbox", pushes)
+
+    def _settle(self, function: str, pushes: list[Push]) -> None:
+        ids = [push.outbox_id for push in pushes if push.outbox_id]
+        if ids:
+            self._database.call(function, ids=ids)
+
+    def _run(self) -> None:
+        while True:
+            with self._filled:
+                while not self._waiting:
+                    self._filled.wait()
+                batch = [self._waiting.popleft() for _ in range(min(BATCH_EVENTS, len(self._waiting)))]
+            try:
+                self.deliver(batch)
+            except AppError as error:
+                log.warning("push_failed", events=len(batch), cause=repr(error.__cause__ or error))
+            except Exception:
+                log.exception("push_failed", events=len(batch))

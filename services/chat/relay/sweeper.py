@@ -1,0 +1,70 @@
+"""Delivers what the process that wrote it could not: overdue outbox rows, leased, by every chat process."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+import structlog
+from prometheus_client import Gauge
+
+from services.chat.relay.pusher import Push, Pusher
+from shared.database import Database
+from shared.errors import AppError
+
+SWEEP_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 5.0
+SWEEP_EVENTS = 200
+MEASURE_SECONDS = 10.0
+
+WAITING = Gauge("pulse_outbox_waiting", "Committed events not delivered yet", multiprocess_mode="mostrecent")
+PARKED = Gauge("pulse_outbox_parked", "Events given up as malformed", multiprocess_mode="mostrecent")
+OLDEST = Gauge("pulse_outbox_oldest_seconds", "Age of the oldest undelivered event", multiprocess_mode="mostrecent")
+
+log = structlog.get_logger()
+
+
+class Sweeper:
+    def __init__(self, database: Database, pusher: Pusher) -> None:
+        self._database = database
+        self._pusher = pusher
+        self._measured_at = float("-inf")
+        self._started = False
+
+    def start(self) -> None:
+        """Called in each worker after the fork."""
+        if not self._started:
+            self._started = True
+            threading.Thread(target=self._run, name="sweeper", daemon=True).start()
+
+    def sweep(self) -> int:
+        """Delivers up to SWEEP_EVENTS overdue events and returns how many. Raises AppError when it can't."""
+        pushes = [Push.from_delivery(row) for row in self._database.call("take_outbox", page_limit=SWEEP_EVENTS)]
+        if pushes:
+            self._pusher.deliver(pushes)
+        return len(pushes)
+
+    def _run(self) -> None:
+        pause = SWEEP_SECONDS
+        while True:
+            try:
+                full = self.sweep() == SWEEP_EVENTS
+                pause = 0.0 if full else SWEEP_SECONDS
+                self._measure()
+            except AppError as error:
+                pause = min(max(pause, SWEEP_SECONDS) * 1.5, LONGEST_PAUSE_SECONDS)
+                log.warning("sweep_failed", cause=repr(error.__cause__ or error))
+            except Exception:
+                pause = LONGEST_PAUSE_SECONDS
+                log.exception("sweep_failed")
+            time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  # spreads processes, hides nothing
+
+    def _measure(self) -> None:
+        if time.monotonic() - self._measured_at < MEASURE_SECONDS:
+            return
+        self._measured_at = time.monotonic()
+        found = self._database.call("measure_outbox")
+        WAITING.set(found["waiting"])
+        PARKED.set(found["parked"])
+        OLDEST.set(found["oldest_seconds"])

@@ -1,0 +1,28 @@
+"""What chat's routes work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+
+from services.chat.messages.sending import Sender
+from services.chat.relay.pusher import Pusher
+from shared.database import Database
+from shared.service_client import ServiceClient
+
+
+@dataclass(frozen=True)
+class Chat:
+    database: Database
+    sender: Sender
+    pusher: Pusher
+    websocket: ServiceClient
+
+    def install(self, app: Flask) -> None:
+        app.extensions["pulse.chat"] = self
+
+
+def chat() -> Chat:
+    found: Chat = current_app.extensions["pulse.chat"]
+    return found
