@@ -18,7 +18,7 @@ class Guard:
 
     def add(self, group: int, stop_signal: int) -> None:
         self._groups[group] = stop_signal
-        self._tell(f"+{group} {stop_signal}")
+        self._tell(_line((group, stop_signal)))
 
     def remove(self, group: int) -> None:
         del self._groups[group]
@@ -37,17 +37,20 @@ class Guard:
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(Path(guardian.__file__))],
+            # As arguments, not over the pipe: it knows them even if the runner is killed in this very moment.
+            [sys.executable, "-I", str(Path(guardian.__file__)), *map(_line, self._groups.items())],
             stdin=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
             pass_fds=self._keep_open,
         )
-        for group, stop_signal in self._groups.items():
-            self._tell(f"+{group} {stop_signal}")
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
         # It was killed: the next check starts another, which hears of every group.
         with suppress(BrokenPipeError):
             self._process.stdin.write(line.encode() + b"\n")
+
+
+def _line(group: tuple[int, int]) -> str:
+    return f"+{group[0]} {group[1]}"

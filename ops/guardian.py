@@ -1,6 +1,6 @@
 """Ends every child's process group when the runner is gone, however it went (`kill -9` included).
 
-Runs as a process of its own. Reads lines on stdin, the other end of which only the runner holds:
+Runs as a process of its own. Its arguments, and the lines on its stdin, the other end of which only the runner holds:
 `+<group> <signal>` a group to end and the signal it stops cleanly on, `-<group>` one that has ended.
 """
 
@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from itertools import chain
 
 GRACE_SECONDS = 5.0
 
@@ -17,7 +18,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: dict[int, int] = {}
-    for line in sys.stdin:
+    for line in chain(sys.argv[1:], sys.stdin):
         group, _, stop_signal = line[1:].partition(" ")
         if line.startswith("+"):
             groups[int(group)] = int(stop_signal)

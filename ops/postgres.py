@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -72,19 +72,17 @@ class Cluster:
         settings = [word for option in self.options for word in ("-c", option)]
         return [*self._identity().prefix, str(find_binaries() / "postgres"), "-D", str(self.data), *listen, *settings]
 
-    def wait_until_ready(self, has_exited: Callable[[], bool]) -> None:
-        """Until the server answers; with its password, as another server may listen on the port."""
-        deadline = time.monotonic() + READY_SECONDS
-        while not has_exited():
-            try:
-                psycopg.connect(self.url(), connect_timeout=5).close()
-            except psycopg.OperationalError as reason:
-                if time.monotonic() > deadline:
-                    raise SetupError(f"PostgreSQL does not answer on port {self.port}: {reason}") from reason
-                time.sleep(0.02)
-            else:
-                return
-        raise SetupError(f"PostgreSQL ended while starting on port {self.port}")
+    def is_ready(self) -> bool:
+        """Whether this data folder's server answers; whoever else listens on the port does not count."""
+        if self._find_status() != "ready":
+            return False
+        try:
+            psycopg.connect(self.url(), connect_timeout=2).close()
+        except psycopg.OperationalError as reason:
+            if "password authentication failed" in str(reason):
+                raise SetupError(f"{self.data} has another password than the one kept for it: restore that") from reason
+            return False
+        return True
 
     def create_database(self, name: str, template: str | None = None) -> None:
         """Does nothing when it is there."""
@@ -97,6 +95,13 @@ class Cluster:
     def drop_database(self, name: str) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    def _find_status(self) -> str | None:
+        """What the server says of itself in its lock file."""
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()[7].strip()
+        except (FileNotFoundError, IndexError):
+            return None
 
     def _identity(self) -> Identity:
         return choose_identity(find_binaries() / "postgres", self.folder)
@@ -180,7 +185,11 @@ def serve(cluster: Cluster) -> Iterator[Cluster]:
             start_new_session=True,
         )
     try:
-        cluster.wait_until_ready(lambda: server.poll() is not None)
+        deadline = time.monotonic() + READY_SECONDS
+        while not cluster.is_ready():
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise SetupError(f"PostgreSQL did not start on port {cluster.port}")
+            time.sleep(0.02)
         yield cluster
     except SetupError as error:
         raise SetupError(f"{error}\n{_tail(log)}") from error

@@ -41,7 +41,7 @@ class Run:
 
     def guardian(self) -> int:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next(int(pid) for pid in children if "guardian" in (find_command_line(int(pid)) or ""))
+        return next(int(pid) for pid in children if "ops/guardian.py" in (find_command_line(int(pid)) or ""))
 
     def wait_for(self, text: str) -> None:
         assert eventually(lambda: text in self.printed), self.printed

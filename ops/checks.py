@@ -1,0 +1,79 @@
+"""Everything that can find a mistake: `python -m ops.checks lint|fast|all [word for pytest…]`.
+
+Goes on after a failure, so that one run tells all, and runs pytest last, so that its summary is the last line.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.browser import find_browser
+from ops.environment import FRONTEND, node_path
+from ops.errors import SetupError
+from ops.output import complain
+from ops.places import ROOT
+
+IMPORT_LINTER = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    words: tuple[str, ...]
+    folder: Path = ROOT
+
+
+def python(*words: str) -> tuple[str, ...]:
+    return (sys.executable, *words)
+
+
+LINT = (
+    Step("ruff", python("-m", "ruff", "check", "--quiet", ".")),
+    Step("format", python("-m", "ruff", "format", "--quiet", "--check", ".")),
+    Step("mypy", python("-m", "mypy", "--no-error-summary")),
+    Step("imports", python("-c", IMPORT_LINTER, "--no-timings")),
+    Step("frontend", ("npm", "run", "--silent", "lint"), FRONTEND),
+)
+PAGES = Step("frontend tests", ("npm", "run", "--silent", "test"), FRONTEND)
+FAST = ("-m", "not browser and not system")
+
+
+def main(kind: str, words: list[str]) -> int:
+    environment = {**os.environ, **node_path()}
+    steps = (*LINT, PAGES) if kind == "all" else LINT if kind == "lint" else ()
+    failed = [step.name for step in steps if not _passes(step, environment)]
+    if failed and kind == "lint":
+        complain(f"failed: {', '.join(failed)}")
+    if kind == "lint":
+        return 1 if failed else 0
+    if kind == "all":
+        try:
+            environment["PULSE_CHROMIUM"] = str(find_browser())
+        except SetupError as error:
+            complain(error)
+            return 1
+    if failed:
+        complain(f"failed before the tests: {', '.join(failed)}")
+    pytest = python("-m", "pytest", "-q", *(FAST if kind == "fast" else ()), *words)
+    code = subprocess.run(pytest, cwd=ROOT, env=environment, check=False).returncode
+    return code or (1 if failed else 0)
+
+
+def _passes(step: Step, environment: dict[str, str]) -> bool:
+    began = time.monotonic()
+    run = subprocess.run(
+        step.words, cwd=step.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    passed = run.returncode == 0
+    print(f"{step.name:<14} {'ok' if passed else 'FAILED'} ({time.monotonic() - began:.1f} s)", flush=True)
+    if not passed:
+        sys.stdout.buffer.write(run.stdout)
+        sys.stdout.flush()
+    return passed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -1,0 +1,94 @@
+"""`python -m ops.run`: all of Pulse on this machine, from one terminal, until ^C."""
+
+import os
+import shutil
+import sys
+import time
+
+from ops.errors import SetupError
+from ops.local_secrets import load_secrets
+from ops.lock import RunLock
+from ops.output import Output, complain
+from ops.places import PAGES, ROOT, find_var
+from ops.plan import DATABASE, MODULES, make_cluster, make_migration, make_offer, make_postgres, make_services
+from ops.ports import find_obstacle
+from ops.settings import PORTS, RunSettings
+from ops.supervisor import Stopped, Supervisor
+from shared.settings import SettingsError
+
+WIDTH = max(len(name) for name in (*MODULES, "postgres", "migrate"))
+
+
+def main(words: list[str]) -> int:
+    os.chdir(ROOT)
+    try:
+        settings = RunSettings.read()
+        var = find_var()
+        var.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = RunLock(var)
+        lock.take()
+        _check_tools()
+        _check_ports(settings)
+        _run(settings, lock, with_parent="--with-parent" in words)
+    except Stopped as stopped:
+        return stopped.code
+    except SettingsError as error:
+        for problem in error.problems:
+            complain(problem)
+        return 2
+    except SetupError as error:
+        complain(error)
+        return 1
+    return 0
+
+
+def _run(settings: RunSettings, lock: RunLock, *, with_parent: bool) -> None:
+    began = time.monotonic()
+    kept = load_secrets(find_var())
+    offer = make_offer(settings, kept, os.environ)
+    services = make_services(settings, offer)
+    with Supervisor(Output(WIDTH), keep_open=(lock.fileno(),)) as supervisor:
+        if with_parent:
+            supervisor.stop_with_parent()
+        owner_url = settings.migrate_database_url
+        if settings.database_url is None:
+            cluster = make_cluster(settings, kept)
+            cluster.prepare()
+            supervisor.start(make_postgres(cluster, offer))
+            supervisor.wait_until_ready()
+            cluster.create_database(DATABASE)
+            owner_url = cluster.url(DATABASE)
+        if owner_url is None:
+            supervisor.say("DATABASE_URL is used as it is: no MIGRATE_DATABASE_URL was given to bring it up to date")
+        else:
+            supervisor.run_once(make_migration(owner_url, offer))
+        supervisor.start(*services)
+        supervisor.wait_until_ready()
+        supervisor.say(f"ready after {time.monotonic() - began:.1f} s")
+        supervisor.say(f"open {settings.pages_url}")
+        if "SMTP_URL" not in offer:
+            supervisor.say(f"mail arrives at {offer['AUTH_PUBLIC_URL']}/dev/inbox")
+        supervisor.say("Ctrl-C stops it")
+        supervisor.watch()
+
+
+def _check_tools() -> None:
+    if shutil.which("sh") is None:
+        raise SetupError("no `sh` on PATH, with which every process here is started")
+    if not PAGES.exists():
+        raise SetupError(f"{PAGES.relative_to(ROOT)} is not built: start with `make run`")
+
+
+def _check_ports(settings: RunSettings) -> None:
+    problems = []
+    for name, port in settings.ports.items():
+        host = "127.0.0.1" if name == "postgres" else settings.host
+        if obstacle := find_obstacle(port, host):
+            choose = f"free it, or choose another with {PORTS[name]}=…"
+            problems.append(f"port {port} {obstacle}, and {name} needs it: {choose}")
+    if problems:
+        raise SettingsError(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
