@@ -132,6 +132,8 @@ def _translate(error: psycopg.Error, sent: bool) -> Exception:
     if state[:2] in ("53", "57", "08", "28") or (not state and isinstance(error, psycopg.OperationalError)):
         kind = OutcomeUnknown if sent and not state.startswith(("53", "28")) else Unavailable
         return kind("The database is not answering. Try again in a moment.")
-    if state == "22P05" or (isinstance(error, psycopg.DataError) and not state):  # NUL in a text
+    if state.startswith("22") or (isinstance(error, psycopg.DataError) and not state):
+        # A value no schema of ours should let through (a forged cursor, a NUL): bad input, as PostgREST has it.
+        log.warning("value_refused", sqlstate=state, cause=str(error))
         return Malformed()
     return error

@@ -150,7 +150,8 @@ begin
              and coalesce(m.request_hash, i.request_hash) = j.request_hash
                 then jsonb_build_object(
                     'status', 200,
-                    'message', coalesce(public.wire_message(m), public.wire_message(i::public.messages))
+                    'message', case when m.id is not null then public.wire_message(m)
+                                    else public.wire_message(i::public.messages) end
                 )
             when j.verdict in ('known', 'repeated')
                 then jsonb_build_object('status', 409, 'code', 'message_id_taken')
