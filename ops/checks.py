@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.browser import find_browser
-from ops.environment import FRONTEND, node_path
 from ops.errors import SetupError
+from ops.frontend import FRONTEND, node_path
 from ops.output import complain
 from ops.places import ROOT
 

@@ -1,0 +1,72 @@
+# Needs GNU make, git and Python 3.11 or newer; everything else is fetched into this folder.
+
+.DEFAULT_GOAL := help
+.PHONY: help run stop test test-fast lint types auth chat websocket pages migrate clean
+SHELL := /bin/sh
+
+# Words for pytest: make test ARGS="-k history"
+ARGS ?=
+
+VENV := .venv/bin/python
+SYSTEM = python=; for candidate in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo 'pulse: Python 3.11 or newer is needed, and none is on PATH (PYTHON=… names one)' >&2; exit 1; fi
+PREPARE = @$(SYSTEM); "$$python" -m ops.prepare
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start all of Pulse with an embedded PostgreSQL; Ctrl-C stops it
+	$(PREPARE) run pages
+	@exec $(VENV) -m ops.run --with-parent
+
+stop: ## Stop what `make run` started in another terminal
+	@$(SYSTEM); exec "$$python" -m ops.stop
+
+test: ## Everything CI runs: lint, types, unit, SQL, services, system, browser
+	$(PREPARE) run dev pages
+	@exec $(VENV) -m ops.checks all $(ARGS)
+
+test-fast: ## The tests that need neither a browser nor the whole system
+	$(PREPARE) run dev
+	@exec $(VENV) -m ops.checks fast $(ARGS)
+
+lint: ## ruff, mypy, import-linter, tsc, eslint
+	$(PREPARE) run dev pages
+	@exec $(VENV) -m ops.checks lint
+
+types: ## Generate the frontend's types from OpenAPI and the event schemas
+	$(PREPARE) run pages
+	@$(VENV) -m ops.schemas && exec $(VENV) -m ops.frontend npm run --silent types
+
+auth: ## The auth service alone, with the settings in the environment
+	$(PREPARE) run
+	@exec $(VENV) -m services.auth
+
+chat: ## The chat service alone
+	$(PREPARE) run
+	@exec $(VENV) -m services.chat
+
+websocket: ## The websocket service alone
+	$(PREPARE) run
+	@exec $(VENV) -m services.websocket
+
+pages: ## The page server alone
+	$(PREPARE) run pages
+	@exec $(VENV) -m frontend.server
+
+migrate: ## Bring the database of MIGRATE_DATABASE_URL up to date
+	$(PREPARE) run
+	@exec $(VENV) -m ops.migrate
+
+clean: ## Remove everything made here, all accounts and messages too (asks; YES=1 does not)
+	@if [ -e var ] && [ "$(YES)" != 1 ]; then \
+		printf 'This removes var/ with every account and message, .venv, node_modules and the built pages. Go on? [y/N] '; \
+		read -r answer || answer=; \
+		case "$$answer" in y|Y|yes|Yes) ;; *) echo 'Nothing was removed.'; exit 1 ;; esac; \
+	fi
+	@$(SYSTEM); "$$python" -m ops.stop >/dev/null
+	@rm -rf var .venv frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo 'Everything made here is removed.'
