@@ -76,7 +76,6 @@ class Api:
 
         def declare(view: View) -> View:
             hints = get_type_hints(view)
-            returned = hints.get("return")
             self.routes.append(
                 Route(
                     method=method,
@@ -89,7 +88,7 @@ class Api:
                     form=form,
                     body=hints.get("body"),
                     query=hints.get("query"),
-                    answer=get_args(returned)[0] if get_origin(returned) is Answer else None,
+                    answer=_answered(hints.get("return")),
                     needs_caller="caller" in inspect.signature(view).parameters,
                 )
             )
@@ -107,6 +106,12 @@ class Api:
                 view_func=_adapt(route),
                 methods=[route.method],
             )
+
+
+def _answered(returned: Any) -> Any:
+    """The model of ``Answer[Model]``, which may stand in a union with Response."""
+    options = [option for option in (returned, *get_args(returned)) if get_origin(option) is Answer]
+    return get_args(options[0])[0] if options else None
 
 
 def _adapt(route: Route) -> Callable[..., Response]:

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from shared.caller import Caller
 from shared.errors import NotAuthenticated, Unavailable
-from shared.service_client import ServiceClient, ServiceRefused
+from shared.service_client import ServiceRefused
 from shared.tokens import Revocations
 
 POLL_SECONDS = 1.0
@@ -48,12 +48,18 @@ class Revocation:
         return same and caller.issued_at <= self.not_before
 
 
+class Source(Protocol):
+    """Where the list comes from: auth over HTTP, or, in auth itself, the database."""
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]: ...
+
+
 class RevocationList(Revocations):
     """``on_revoked`` is called once for each new row, so that open sockets can be closed."""
 
     def __init__(
         self,
-        auth: ServiceClient,
+        auth: Source,
         on_revoked: Callable[[Revocation], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -84,7 +90,7 @@ class RevocationList(Revocations):
         self._position = int(answer["position"])
         self._read_at = now
         for key in [key for key, row in list(self._rows.items()) if row.expires_at <= now]:
-            del self._rows[key]
+            self._rows.pop(key, None)  # another thread may have been quicker
 
     def start(self) -> None:
         """Polls in a thread from now on; called in each worker after the fork."""

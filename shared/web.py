@@ -50,8 +50,8 @@ def install(
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=0)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(lambda response: _finish(response, frozenset(settings.origins)))
-    app.register_error_handler(AppError, _answer)
-    app.register_error_handler(HTTPException, lambda error: _answer(_as_app_error(error), error))
+    app.register_error_handler(AppError, answer)
+    app.register_error_handler(HTTPException, lambda error: answer(_as_app_error(error), error))
     app.register_error_handler(Exception, _answer_bug)
     _install_health(app, ready, reported or {})
     install_docs(app, title)
@@ -104,7 +104,8 @@ def _allow_origin(response: Response, origins: frozenset[str]) -> None:
         headers["Access-Control-Max-Age"] = "600"
 
 
-def _answer(error: AppError, cause: HTTPException | None = None) -> Response:
+def answer(error: AppError, cause: HTTPException | None = None) -> Response:
+    """The error in the contract's shape."""
     response = jsonify(error.body())
     response.status_code = error.status
     if error.retry_after_seconds is not None:
@@ -135,7 +136,7 @@ def _as_app_error(error: HTTPException) -> AppError:
 
 def _answer_bug(error: Exception) -> Response:
     log.error("bug", exc_info=error)
-    return _answer(AppError())
+    return answer(AppError())
 
 
 def _install_health(app: Flask, ready: Mapping[str, Check], reported: Mapping[str, Check]) -> None:
