@@ -1,0 +1,1 @@
+"""The built-in identity provider: everything in Postgres, in the schema ``builtin_auth``."""

@@ -1,0 +1,121 @@
+"""The AuthProvider that needs nothing but Postgres: what is single-use is decided in its SQL functions."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+
+from services.auth.builtin.seals import Seals, hash_token, new_code, new_token
+from services.auth.builtin.signing_keys import SigningKeys
+from services.auth.mail.mailer import Mailer
+from services.auth.mail.message import SignInMail
+from services.auth.provider import LinkExpired, PendingLink, RefreshReused, Scope, SessionOver, SignedOut, SignIn
+from services.auth.settings import DAY_SECONDS, AuthSettings
+from shared.database import Database
+
+log = structlog.get_logger()
+
+
+class BuiltinProvider:
+    """``database`` calls the functions of the schema builtin_auth."""
+
+    def __init__(self, settings: AuthSettings, database: Database, seals: Seals, mailer: Mailer) -> None:
+        self._database = database
+        self._mailer = mailer
+        self._policy = settings.signup_policy
+        self._confirm_url = settings.auth_public_url + "/auth/confirm"
+        self._access_seconds = settings.access_token_seconds
+        self._idle_seconds = settings.session_idle_days * DAY_SECONDS
+        self._session_seconds = settings.session_days * DAY_SECONDS
+        self._seals = seals
+        self._keys = SigningKeys(database, seals, issuer=settings.auth_public_url)
+
+    def request_link(self, email: str, redirect_to: str, requested_by: str | None) -> None:
+        token, code = new_token(), new_code()
+        answer = self._database.call(
+            "request_link",
+            email=email,
+            token_hash=hash_token(token),
+            code_hash=self._seals.hash_code(email, code),
+            requested_by=requested_by,
+            may_join=self._policy.meet(email).may_join,
+        )
+        if answer["mail"]:
+            query = urlencode({"token_hash": token, "type": "email", "redirect_to": redirect_to})
+            self._mailer.send(SignInMail(to=email, link=f"{self._confirm_url}?{query}", code=code))
+        log.info("link_requested", address=self._seals.name_address(email), mailed=answer["mail"])
+
+    def find_link(self, token: str) -> PendingLink | None:
+        found = self._database.call("find_link", token_hash=hash_token(token))
+        return PendingLink(**found) if found else None
+
+    def confirm_link(self, token: str) -> SignIn:
+        pending = self.find_link(token)
+        if pending is None or pending.email is None:
+            raise LinkExpired()
+        return self._confirm("confirm_link", pending.email, token_hash=hash_token(token))
+
+    def confirm_code(self, email: str, code: str) -> SignIn:
+        return self._confirm("confirm_code", email, email=email, code_hash=self._seals.hash_code(email, code))
+
+    def _confirm(self, function: str, address: str, **by: str) -> SignIn:
+        refresh_token = new_token()
+        answer = self._database.call(
+            function,
+            **by,
+            newcomer=self._policy.meet(address).as_json(),
+            refresh_hash=hash_token(refresh_token),
+            idle_seconds=self._idle_seconds,
+            session_seconds=self._session_seconds,
+        )
+        if answer is None:
+            raise LinkExpired()
+        return self._sign_in(answer, refresh_token)
+
+    def refresh(self, refresh_token: str) -> SignIn:
+        successor = new_token()
+        answer = self._database.call(
+            "refresh_session",
+            refresh_hash=hash_token(refresh_token),
+            successor_hash=hash_token(successor),
+            idle_seconds=self._idle_seconds,
+        )
+        if answer["outcome"] == "reused":
+            raise RefreshReused(answer["session_id"], answer["user_id"])
+        if answer["outcome"] != "refreshed":
+            raise SessionOver()
+        return self._sign_in(answer, successor)
+
+    def sign_out(self, *, session_id: str | None, refresh_token: str | None, scope: Scope) -> SignedOut | None:
+        answer = self._database.call(
+            "end_session",
+            session=session_id,
+            refresh_hash=hash_token(refresh_token) if refresh_token else None,
+            everywhere=scope == "global",
+        )
+        return SignedOut(**answer) if answer else None
+
+    def public_keys(self) -> list[dict[str, Any]]:
+        return self._keys.public_keys()
+
+    def check_ready(self) -> None:
+        self._keys.public_keys()
+
+    def _sign_in(self, answer: dict[str, Any], refresh_token: str) -> SignIn:
+        access_token, expires_at = self._keys.sign(
+            user_id=answer["user"]["id"],
+            session_id=answer["session_id"],
+            # The database's moment, taken under the session's lock: see render_sign_in.
+            issued_at=float(answer["issued_at"]),
+            seconds=self._access_seconds,
+        )
+        return SignIn(
+            user=answer["user"],
+            session_id=answer["session_id"],
+            access_token=access_token,
+            expires_at=expires_at,
+            refresh_token=refresh_token,
+            refresh_seconds=int(answer["refresh_seconds"]),
+        )

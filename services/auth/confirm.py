@@ -1,0 +1,60 @@
+"""``/auth/confirm``: the page behind a mailed link, and what its button or a typed code posts.
+
+A GET consumes nothing, because mail scanners open every link (docs/architecture.md, Identity).
+"""
+
+from __future__ import annotations
+
+import structlog
+from flask import Response, request
+
+from services.auth.pages import link_expired_page, link_page, wants_page
+from services.auth.parts import parts
+from services.auth.provider import LinkExpired, SignIn
+from services.auth.schemas import ConfirmQuery, ConfirmRequest
+from services.auth.sign_ins import answer_session, check_browser_origin
+from shared.api import Answer, Api
+from shared.caller import identity
+from shared.errors import Malformed, OriginNotAllowed, TooManyRequests
+from shared.wire import Session
+
+api = Api("sign in")
+log = structlog.get_logger()
+
+
+@api.on("GET", "/auth/confirm")
+def show_link(query: ConfirmQuery) -> Response:
+    """The page a mailed link leads to, with one button; consumes nothing."""
+    pending = parts().provider.find_link(query.token_hash)
+    if pending is None:
+        return link_expired_page()
+    return link_page(pending, query.token_hash, parts().redirects.choose(query.redirect_to))
+
+
+@api.on("POST", "/auth/confirm", form=True, errors=(LinkExpired, OriginNotAllowed, TooManyRequests))
+def confirm(body: ConfirmRequest) -> Answer[Session] | Response:
+    """Signs in by a mailed link's token_hash, or by email and code.
+
+    The page's form gets cookies and a redirect to the chat, JSON a session. Wrong, used and expired are all
+    ``link_expired``; five wrong codes end a code.
+    """
+    if wants_page():
+        # Login CSRF: else another site could sign somebody in as somebody else.
+        identity().check_origin(request.headers.get("Origin", ""))
+        sign_in = _sign_in(body)
+        response = Response(status=303, headers={"Location": parts().redirects.choose(body.redirect_to)})
+        return parts().cookies.give(response, sign_in)
+    check_browser_origin()
+    return answer_session(_sign_in(body))
+
+
+def _sign_in(body: ConfirmRequest) -> SignIn:
+    if body.token_hash:
+        sign_in = parts().provider.confirm_link(body.token_hash)
+    elif body.email and body.code:
+        parts().limits.check_code(request.remote_addr)
+        sign_in = parts().provider.confirm_code(body.email, "".join(body.code.split()))
+    else:
+        raise Malformed(fields=[{"field": "token_hash", "problem": "is needed, or email and code"}])
+    log.info("signed_in", by="link" if body.token_hash else "code", account=sign_in.user["id"])
+    return sign_in

@@ -1,0 +1,40 @@
+"""``/dev/inbox``: the mails of an installation without SMTP, for the people at this machine only."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Response, request
+
+from services.auth.pages import inbox_page
+from services.auth.parts import parts
+from services.auth.schemas import Inbox, InboxQuery
+from services.auth.settings import is_loopback
+from shared.api import Answer, Api
+from shared.errors import NotFound
+
+FORWARDING = ("x-forwarded", "x-real-ip", "forwarded", "via", "cf-", "x-envoy", "x-original")
+
+api = Api("development")
+
+
+@api.on("GET", "/dev/inbox", errors=(NotFound,))
+def show_inbox(query: InboxQuery) -> Answer[Inbox] | Response:
+    """Mails of the last hour, newest first; a page for browsers. Only on loopback, only without SMTP."""
+    _check_at_home()
+    recipient = query.email.strip().lower() if query.email else None
+    mails = parts().own.call("list_inbox", recipient=recipient)
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return inbox_page(mails["mails"], recipient)
+    return Answer(mails)
+
+
+def _check_at_home() -> None:
+    """Raises NotFound when the request may come from elsewhere: through a proxy, or by a name that is not this host's.
+
+    A foreign name in ``Host`` would be DNS rebinding, a page elsewhere that reads local addresses.
+    """
+    forwarded = any(name.lower().startswith(FORWARDING) for name in request.headers.keys())  # noqa: SIM118
+    host = re.sub(r":\d*$", "", request.headers.get("Host", ""))
+    if forwarded or not is_loopback(host) or not is_loopback(request.remote_addr or ""):
+        raise NotFound()

@@ -1,0 +1,48 @@
+"""How often one network address may ask for mails or try codes; agreed on by all processes."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from shared.database import Database
+from shared.errors import TooManyRequests
+
+WINDOW_SECONDS = 600
+IPV6_SITE_BITS = 64  # what one customer is given; single addresses of it are free to change
+
+
+class Limits:
+    """``database`` calls the functions of the schema builtin_auth."""
+
+    def __init__(self, database: Database, logins: int, codes: int) -> None:
+        self._database = database
+        self._logins = logins
+        self._codes = codes
+
+    def check_login(self, address: str | None) -> None:
+        """Raises TooManyRequests."""
+        self._check("login", address, self._logins)
+
+    def check_code(self, address: str | None) -> None:
+        """Raises TooManyRequests."""
+        self._check("code", address, self._codes)
+
+    def _check(self, kind: str, address: str | None, permits: int) -> None:
+        answer = self._database.call(
+            "take_permit", bucket=f"{kind}:{network_of(address)}", permits=permits, window_seconds=WINDOW_SECONDS
+        )
+        if not answer["allowed"]:
+            raise TooManyRequests(retry_after_seconds=answer["retry_after_seconds"])
+
+
+def network_of(address: str | None) -> str:
+    """Who shares a limit: an IPv4 address, or an IPv6 /64."""
+    try:
+        ip = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, IPV6_SITE_BITS), strict=False))
+    return str(ip)

@@ -1,0 +1,1 @@
+"""What auth sends by mail, and how: by SMTP, or into the development inbox."""

@@ -1,0 +1,70 @@
+"""The few pages auth shows itself: no script, nothing from elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, current_app, render_template, request, send_from_directory
+
+from services.auth.addresses import mask_email
+from services.auth.parts import parts
+from services.auth.provider import LinkExpired, PendingLink
+from shared.errors import AppError
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def link_page(pending: PendingLink, token: str, redirect_to: str) -> Response:
+    minutes = (pending.age_seconds or 0) // 60
+    return _page(
+        "confirm.html",
+        masked=mask_email(pending.email) if pending.email else None,
+        requested_by=pending.requested_by,
+        asked="just now" if minutes < 1 else "a minute ago" if minutes == 1 else f"{minutes} minutes ago",
+        token=token,
+        redirect_to=redirect_to,
+    )
+
+
+def link_expired_page() -> Response:
+    return problem_page(LinkExpired())
+
+
+def problem_page(error: AppError) -> Response:
+    titles = {"link_expired": "This link no longer works", "too_many_requests": "Too many tries"}
+    return _page(
+        "problem.html",
+        status=error.status,
+        title=titles.get(error.code, "That did not work"),
+        text=error.text,
+        login_url=parts().settings.public_url + "/login",
+    )
+
+
+def inbox_page(mails: list[dict[str, Any]], recipient: str | None) -> Response:
+    return _page("inbox.html", mails=mails, recipient=recipient)
+
+
+def wants_page() -> bool:
+    """Whether a person is looking: a posted form, which shows them whatever we answer."""
+    return request.mimetype == FORM
+
+
+def style() -> Response:
+    response = send_from_directory(str(current_app.root_path) + "/static", "style.css")
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+def _page(template: str, status: int = 200, **values: Any) -> Response:
+    response = Response(render_template(template, **values), status, mimetype="text/html")
+    targets = " ".join(dict.fromkeys(["'self'", *parts().settings.origins]))
+    # form-action names the pages too: the button's answer is a redirect there, which it would block.
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'self'; form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+    )
+    # Not no-referrer: with it browsers post `Origin: null`, which no page of ours is.
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["X-Frame-Options"] = "DENY"
+    response.headers["Cache-Control"] = "no-store"
+    return response
