@@ -24,6 +24,8 @@ from ops.unprivileged import Identity, choose_identity
 
 OWNER = "postgres"
 READY_SECONDS = 60.0
+# An error of a statement goes to the service that sent it, which logs it without the people's words in it.
+QUIET = ("log_min_messages=fatal", "log_line_prefix=")
 
 
 @cache
@@ -69,7 +71,7 @@ class Cluster:
     def command(self) -> list[str]:
         """Words that run the server in the foreground; SIGINT stops it fast and cleanly."""
         listen = ["-c", "listen_addresses=127.0.0.1", "-p", str(self.port), "-k", ""]
-        settings = [word for option in self.options for word in ("-c", option)]
+        settings = [word for option in (*QUIET, *self.options) for word in ("-c", option)]
         return [*self._identity().prefix, str(find_binaries() / "postgres"), "-D", str(self.data), *listen, *settings]
 
     def is_ready(self) -> bool:
