@@ -93,8 +93,10 @@ class Settings(BaseModel):
 
     @classmethod
     def _problem(cls, item: dict[str, Any]) -> str:
-        alias = str(item["loc"][0]) if item["loc"] else ""
-        field = next((f for f in cls.model_fields.values() if f.alias == alias), None)
+        place = str(item["loc"][0]) if item["loc"] else ""
+        # pydantic names a default it refuses by the field, a given value by its alias.
+        field = cls.model_fields.get(place) or next((f for f in cls.model_fields.values() if f.alias == place), None)
+        alias = field.alias if field and field.alias else place
         purpose = f" ({field.description})" if field and field.description else ""
         if item["type"] == "missing":
             return f"{alias} is not set{purpose}"
