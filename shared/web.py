@@ -41,7 +41,7 @@ def install(
 
     Without what is in ``ready`` it can't do its work; what is ``reported`` may be down while it goes on.
     """
-    app.config.setdefault("MAX_CONTENT_LENGTH", body_bytes)
+    app.config["MAX_CONTENT_LENGTH"] = body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]

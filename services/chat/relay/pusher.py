@@ -89,7 +89,7 @@ class Pusher:
             for push in pushes:
                 self.deliver([push])
             return
-        log.error("delivery_refused", event=pushes[0].event, outbox_id=pushes[0].outbox_id, cause=str(error))
+        log.error("delivery_refused", refused=pushes[0].event, outbox_id=pushes[0].outbox_id, cause=str(error))
         PUSHED.labels("refused").inc()
         self._settle("refuse_outbox", pushes)
 

@@ -1,0 +1,145 @@
+"""The send batcher against a hand-written database call."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.chat.errors import SendQueueFull
+from services.chat.messages import batcher as module
+from services.chat.messages.batcher import LANES, WAITING_ITEMS, Batcher
+from shared.database import Contention, OutcomeUnknown
+from shared.errors import Unavailable
+
+ROOM = uuid4()
+
+
+class Calls:
+    """A send_messages that can be held, and fails as told."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Any]] = []
+        self.open = threading.Event()
+        self.open.set()
+        self.entered = threading.Semaphore(0)
+        self.failures: list[Exception] = []
+        self.poison: object = None
+
+    def __call__(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self.batches.append([item["n"] for item in items])
+        self.entered.release()
+        assert self.open.wait(10)
+        if self.failures:
+            raise self.failures.pop(0)
+        if any(item["n"] == self.poison for item in items):
+            raise ValueError("poison")
+        return [{"status": 201, "n": item["n"]} for item in items]
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+def test_a_lone_message_goes_at_once_in_its_own_thread(calls: Calls) -> None:
+    before = threading.active_count()
+    assert Batcher(calls).send(ROOM, {"n": 1}) == {"status": 201, "n": 1}
+    assert (calls.batches, threading.active_count()) == ([[1]], before)
+
+
+def test_everything_that_waits_becomes_one_call_of_at_most_a_hundred(calls: Calls) -> None:
+    batcher = Batcher(calls)
+    calls.open.clear()
+    with ThreadPoolExecutor(151) as pool:
+        first = pool.submit(batcher.send, ROOM, {"n": 0})
+        assert calls.entered.acquire(timeout=10)
+        rest = [pool.submit(batcher.send, ROOM, {"n": n}) for n in range(1, 151)]
+        lane = batcher._lanes[ROOM.int % LANES]
+        while len(lane._waiting) < 150:
+            pass
+        calls.open.set()
+        assert [one.result(10)["n"] for one in (first, *rest)] == list(range(151))
+    assert [len(batch) for batch in calls.batches] == [1, 100, 50]
+
+
+def test_a_stuck_lane_does_not_stall_another(calls: Calls) -> None:
+    batcher = Batcher(calls)
+    other = UUID(int=ROOM.int ^ 1)
+    calls.open.clear()
+    with ThreadPoolExecutor(2) as pool:
+        stuck = pool.submit(batcher.send, ROOM, {"n": "stuck"})
+        assert calls.entered.acquire(timeout=10)
+        free = pool.submit(batcher.send, other, {"n": "free"})
+        assert calls.entered.acquire(timeout=10)  # it got through to the database
+        calls.open.set()
+        assert (stuck.result(10)["status"], free.result(10)["status"]) == (201, 201)
+
+
+def test_a_poisoned_batch_is_sent_one_by_one_and_only_the_poison_fails(calls: Calls) -> None:
+    batcher = Batcher(calls)
+    calls.poison = 2
+    calls.open.clear()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(batcher.send, ROOM, {"n": 0})
+        assert calls.entered.acquire(timeout=10)
+        rest = [pool.submit(batcher.send, ROOM, {"n": n}) for n in (1, 2, 3)]
+        while len(batcher._lanes[ROOM.int % LANES]._waiting) < 3:
+            pass
+        calls.open.set()
+        assert first.result(10)["status"] == 201
+        outcomes = [one.exception(10) for one in rest]
+    assert [type(error) for error in outcomes] == [type(None), ValueError, type(None)]
+
+
+def test_contention_is_tried_again_and_then_said(calls: Calls) -> None:
+    calls.failures = [Contention(), Contention()]
+    assert Batcher(calls).send(ROOM, {"n": 1})["status"] == 201
+    calls.failures = [Contention() for _ in range(9)]
+    with pytest.raises(Contention):
+        Batcher(calls).send(ROOM, {"n": 1})
+
+
+def test_an_unknown_outcome_is_asked_again_by_the_same_ids(calls: Calls) -> None:
+    calls.failures = [OutcomeUnknown()]
+    assert Batcher(calls).send(ROOM, {"n": 1})["status"] == 201
+    assert calls.batches == [[1], [1]]
+
+
+def test_a_database_that_is_away_is_said_at_once(calls: Calls) -> None:
+    calls.failures = [Unavailable()]
+    with pytest.raises(Unavailable):
+        Batcher(calls).send(ROOM, {"n": 1})
+    assert len(calls.batches) == 1
+    assert Batcher(calls).send(ROOM, {"n": 1})["status"] == 201
+
+
+def test_a_full_lane_refuses_and_an_empty_one_accepts_again(calls: Calls) -> None:
+    batcher = Batcher(calls)
+    lane = batcher._lanes[ROOM.int % LANES]
+    lane._waiting.extend(module._Waiting({"n": n}) for n in range(WAITING_ITEMS))
+    with pytest.raises(SendQueueFull) as refused:
+        batcher.send(ROOM, {"n": 1})
+    assert refused.value.retry_after_seconds == 1
+    lane._waiting.clear()
+    assert batcher.send(ROOM, {"n": 1})["status"] == 201
+
+
+def test_a_follower_that_waits_too_long_is_told_the_outcome_is_unknown(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
+    batcher = Batcher(calls)
+    calls.open.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(batcher.send, ROOM, {"n": 0})
+        assert calls.entered.acquire(timeout=10)
+        with pytest.raises(Unavailable, match="same id"):
+            batcher.send(ROOM, {"n": 1})
+        calls.open.set()
+        assert first.result(10)["status"] == 201
+    assert calls.batches == [[0]]
+    assert batcher.send(ROOM, {"n": 2})["status"] == 201

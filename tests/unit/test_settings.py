@@ -1,0 +1,61 @@
+"""Settings are read once, and all problems are said together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from services.chat.settings import ChatSettings
+from shared.settings import SettingsError, origin_of
+
+GOOD = {"SERVICE_TOKEN": "s" * 32, "DATABASE_URL": "postgresql://pulse_app:secret@127.0.0.1/pulse"}
+
+
+def test_defaults_make_a_local_installation() -> None:
+    settings = ChatSettings.read(GOOD)
+    assert (settings.host, settings.port, settings.origins) == ("127.0.0.1", 5002, ("http://localhost:3000",))
+    assert "secret" not in repr(settings)
+
+
+def test_all_that_is_lacking_or_wrong_is_said_at_once() -> None:
+    with pytest.raises(SettingsError) as wrong:
+        ChatSettings.read({"SERVICE_TOKEN": "short", "PORT": "http", "PUBLIC_URL": "chat.example.org"})
+    text = "\n".join(wrong.value.problems)
+    assert len(wrong.value.problems) == 4
+    for name in ("SERVICE_TOKEN", "PORT", "PUBLIC_URL", "DATABASE_URL is not set"):
+        assert name in text
+    assert "short" not in text
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert ChatSettings.read({**GOOD, "PORT": ""}).port == 5002
+
+
+def test_origins_are_exact_and_without_repeats() -> None:
+    settings = ChatSettings.read(
+        {
+            **GOOD,
+            "PUBLIC_URL": "https://Chat.example.org:443/",
+            "ALLOWED_ORIGINS": "https://chat.example.org, http://a:81",
+        }
+    )
+    assert settings.origins == ("https://chat.example.org", "http://a:81")
+    assert origin_of("http://localhost:80/x") == "http://localhost"
+
+
+def test_a_service_started_without_settings_names_them_all_and_ends() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "services.chat"],
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert [line.split(" is not set")[0] for line in ended.stderr.splitlines()] == [
+        "chat: SERVICE_TOKEN",
+        "chat: DATABASE_URL",
+    ]
