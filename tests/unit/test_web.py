@@ -145,6 +145,7 @@ def test_the_openapi_document_is_valid_and_names_the_models(client: FlaskClient)
 
 LOGGING = """
 import logging, structlog
+from shared.logs import configure_logs
 configure_logs("things", "json", "info")
 structlog.contextvars.bind_contextvars(request_id="r-1")
 structlog.get_logger().info("signed_in", token="very-secret", user="ann")
