@@ -1,6 +1,7 @@
 """The virtual environment `.venv`, with exactly the packages that the files in `requirements/` name."""
 
 import importlib.util
+import os
 import platform
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ def make_venv() -> None:
     # A moved checkout or another Python needs a new one: scripts in it name both.
     state = f"{ROOT} {platform.python_version()}"
     note = VENV / ".made"
-    if is_current(note, state) or (PYTHON.exists() and not note.exists() and _works(PYTHON)):
+    if os.access(PYTHON, os.X_OK) and (is_current(note, state) or (not note.exists() and _works(PYTHON))):
         return
     if importlib.util.find_spec("ensurepip") is None:
         raise SetupError(

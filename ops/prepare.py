@@ -25,6 +25,9 @@ def main(wanted: list[str]) -> int:
     except SetupError as error:
         complain(error)
         return 1
+    except OSError as reason:
+        complain(f"{reason.filename or 'a file'} cannot be used: {reason.strerror}")
+        return 1
     except KeyboardInterrupt:
         return 130
     finally:
