@@ -12,6 +12,18 @@ from services.auth.provider import LinkExpired, PendingLink
 from shared.errors import AppError
 
 FORM = "application/x-www-form-urlencoded"
+TEXTS = {
+    "link_expired": (
+        "This link no longer works",
+        "It has been used, or it is older than ten minutes. Ask for a new one.",
+    ),
+    "origin_not_allowed": (
+        "Open the link from the mail",
+        "The button counts only on the page that the mailed link opens.",
+    ),
+    "too_many_requests": ("Too many tries", "Wait a few minutes, then ask for a new link."),
+}
+"""What a person reads: title and text by error code."""
 
 
 def link_page(pending: PendingLink, token: str, redirect_to: str) -> Response:
@@ -31,14 +43,13 @@ def link_expired_page() -> Response:
 
 
 def problem_page(error: AppError) -> Response:
-    titles = {"link_expired": "This link no longer works", "too_many_requests": "Too many tries"}
-    return _page(
-        "problem.html",
-        status=error.status,
-        title=titles.get(error.code, "That did not work"),
-        text=error.text,
-        login_url=parts().settings.public_url + "/login",
+    title, text = TEXTS.get(error.code, ("That did not work", error.text))
+    response = _page(
+        "problem.html", error.status, title=title, text=text, login_url=parts().settings.public_url + "/login"
     )
+    if error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
 
 
 def inbox_page(mails: list[dict[str, Any]], recipient: str | None) -> Response:
@@ -46,8 +57,8 @@ def inbox_page(mails: list[dict[str, Any]], recipient: str | None) -> Response:
 
 
 def wants_page() -> bool:
-    """Whether a person is looking: a posted form, which shows them whatever we answer."""
-    return request.mimetype == FORM
+    """Whether a person is looking: the confirm page's form, which shows them whatever we answer."""
+    return request.mimetype == FORM and request.path == "/auth/confirm"
 
 
 def style() -> Response:
