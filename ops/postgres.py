@@ -89,7 +89,7 @@ class Cluster:
     def create_database(self, name: str, template: str | None = None) -> None:
         """Does nothing when it is there."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            if connection.execute("select from pg_database where datname = %s", [name]).fetchone():
+            if connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
                 return
             like = sql.SQL(" template {}").format(sql.Identifier(template)) if template else sql.SQL("")
             connection.execute(sql.SQL("create database {}{}").format(sql.Identifier(name), like))

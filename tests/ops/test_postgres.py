@@ -126,3 +126,13 @@ def test_the_server_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
     assert wait_until_gone(server)
     with serve(Cluster(cluster.folder, find_free_port(), "secret")) as again:
         psycopg.connect(again.url()).close()
+
+
+def test_a_database_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    with serve(make_cluster(tmp_path)) as cluster:
+        cluster.create_database("pulse")
+        with psycopg.connect(cluster.url("pulse"), autocommit=True) as connection:
+            connection.execute("create table kept ()")
+        cluster.create_database("pulse")
+        with psycopg.connect(cluster.url("pulse")) as connection:
+            assert connection.execute("select to_regclass('kept')::text").fetchone() == ("kept",)
