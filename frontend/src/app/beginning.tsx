@@ -1,0 +1,31 @@
+import type { ReactElement } from "react";
+import { dayName } from "../lib/times";
+import { Avatar } from "../ui/avatar";
+import styles from "./conversation-pane.module.css";
+
+interface Props {
+  id: string;
+  name: string;
+  direct: boolean;
+  /** When the conversation came into being, null before its first message. */
+  since: string | null;
+}
+
+/** Stands above the first message. */
+export function Beginning({ id, name, direct, since }: Props): ReactElement {
+  const first = name.split(/\s/u)[0] ?? name;
+  return (
+    <div className={styles.beginning}>
+      <Avatar id={id} name={name} size="large" />
+      <p className={styles.hello} dir="auto">
+        {since === null ? `Say hello to ${first}` : name}
+      </p>
+      <p>{since === null ? "Only the two of you will read what you write here." : `${direct ? "You two have been talking" : "This conversation goes on"} since ${sinceWords(since)}.`}</p>
+    </div>
+  );
+}
+
+function sinceWords(at: string): string {
+  const day = dayName(at, new Date());
+  return /^\p{L}+$/u.test(day) ? day.toLowerCase() : day;
+}

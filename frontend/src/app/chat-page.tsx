@@ -1,0 +1,83 @@
+import { useCallback, useEffect, useState, type ReactElement } from "react";
+import { AccountBar } from "../features/account/account-bar";
+import { drafts } from "../features/composer/drafts";
+import { ConnectionBanner } from "../features/connection/banner";
+import { ConversationList } from "../features/conversation-list/conversation-list";
+import { PeopleDialog } from "../features/people-search/people-dialog";
+import { getRouter, paths } from "../lib/router";
+import { useClient, useLive } from "../state/context";
+import { Button } from "../ui/button";
+import { Icon } from "../ui/icon";
+import { Wordmark } from "../ui/logo";
+import { useStore } from "../ui/use-store";
+import { Pane } from "./pane";
+import { useTitle } from "./use-title";
+import styles from "./chat-page.module.css";
+
+export function ChatPage(): ReactElement {
+  const route = useStore(getRouter());
+  const live = useLive();
+  const { session } = useClient();
+  const [searching, setSearching] = useState(false);
+  const search = useCallback(() => setSearching(true), []);
+  useShortcut(search);
+  useTitle(route);
+
+  async function signOut(): Promise<void> {
+    await session.signOut();
+    live.forget();
+    drafts.forget(live.chat.me.id);
+  }
+
+  const selected = route.page === "conversation" ? route.id : route.page === "person" ? (live.chat.conversations.findDirect(route.userId)?.id ?? null) : null;
+  return (
+    <div className={styles.page} data-pane={route.page === "chat" ? "list" : "conversation"}>
+      <ConnectionBanner />
+      <div className={styles.panes}>
+        <nav className={styles.side} aria-label="Conversations">
+          <div className={styles.top}>
+            <Wordmark />
+            <Button look="quiet" className={styles.new ?? ""} onClick={search} title="New message (Ctrl K)">
+              <Icon name="compose" size={18} />
+              New message
+            </Button>
+          </div>
+          <div className={styles.list}>
+            <ConversationList selectedId={selected} onNew={search} />
+          </div>
+          <AccountBar onSignOut={signOut} />
+        </nav>
+        <main className={styles.main}>
+          <Pane route={route} onNew={search} />
+        </main>
+      </div>
+      {searching && (
+        <PeopleDialog
+          onClose={() => setSearching(false)}
+          onChoose={(user) => {
+            setSearching(false);
+            const known = live.chat.conversations.findDirect(user.id);
+            getRouter().go(known === null ? paths.person(user.id) : paths.conversation(known.id));
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+/** Ctrl+K, or ⌘K: find somebody. */
+function useShortcut(search: () => void): void {
+  useEffect(() => {
+    const stop = new AbortController();
+    window.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
+        event.preventDefault();
+        search();
+      },
+      { signal: stop.signal },
+    );
+    return () => stop.abort();
+  }, [search]);
+}

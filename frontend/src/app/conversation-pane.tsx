@@ -1,0 +1,67 @@
+import { useEffect, useMemo, type ReactElement } from "react";
+import type { User } from "../api/types";
+import { Composer } from "../features/composer/composer";
+import { FirstTimeline } from "../features/timeline/first-timeline";
+import { TimelineView } from "../features/timeline/timeline-view";
+import { getRouter, paths } from "../lib/router";
+import { useLive } from "../state/context";
+import { titleOf, type Summary } from "../state/summary";
+import { useStore } from "../ui/use-store";
+import { Beginning } from "./beginning";
+import { ConversationHeader } from "./conversation-header";
+import { TypingLine } from "./typing-line";
+import styles from "./conversation-pane.module.css";
+
+interface Props {
+  lane: string;
+  /** Null as long as nobody has written to this person. */
+  summary: Summary | null;
+  /** The other side of a direct conversation. */
+  person: User | null;
+}
+
+export function ConversationPane({ lane, summary, person }: Props): ReactElement {
+  const { chat } = useLive();
+  const all = useStore(chat.outbox);
+  const unsent = useMemo(() => all.filter((one) => one.lane === lane), [all, lane]);
+  const id = summary?.id;
+  const timeline = useMemo(() => (id === undefined ? null : (chat.conversations.find(id)?.open() ?? null)), [chat, id]);
+  const title = person?.name ?? (summary === null ? "" : titleOf(summary));
+  const beginning = <Beginning id={person?.id ?? id ?? ""} name={title} direct={person !== null} since={summary?.created_at ?? null} />;
+
+  useEffect(() => {
+    const leave = (event: KeyboardEvent): void => {
+      const inside = event.target instanceof Element && event.target.closest("dialog") !== null;
+      if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || inside) return;
+      const row = document.querySelector<HTMLElement>('nav a[aria-current="page"]');
+      // On a phone the list is another screen.
+      if (row === null || row.offsetParent === null) getRouter().go(paths.chat);
+      else row.focus();
+    };
+    document.addEventListener("keydown", leave);
+    return () => document.removeEventListener("keydown", leave);
+  }, []);
+
+  return (
+    <section className={styles.pane} aria-label={title}>
+      <ConversationHeader summary={summary} person={person} title={title} />
+      {summary !== null && timeline !== null ? (
+        <TimelineView summary={summary} timeline={timeline} unsent={unsent} beginning={beginning} />
+      ) : (
+        <FirstTimeline unsent={unsent} beginning={beginning} />
+      )}
+      <TypingLine conversationId={id ?? null} />
+      {person?.deleted_at == null ? (
+        <Composer
+          owner={chat.me.id}
+          lane={lane}
+          to={title}
+          onTyping={() => id !== undefined && chat.typing.say(id)}
+          onSend={(content) => chat.send(lane, id === undefined ? { to: person?.id ?? "" } : { conversation_id: id }, content)}
+        />
+      ) : (
+        <p className={styles.closed}>This account was deleted. What was said stays.</p>
+      )}
+    </section>
+  );
+}

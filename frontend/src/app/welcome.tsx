@@ -1,0 +1,40 @@
+import type { ReactElement } from "react";
+import { paths } from "../lib/router";
+import { useLive } from "../state/context";
+import { Button } from "../ui/button";
+import { Link } from "../ui/link";
+import { Logo } from "../ui/logo";
+import buttons from "../ui/button.module.css";
+import styles from "./welcome.module.css";
+
+/** The right side while no conversation is open. */
+export function Welcome({ onNew }: { onNew: () => void }): ReactElement {
+  const { chat } = useLive();
+  const mac = /Mac|iP/.test(navigator.userAgent);
+  return (
+    <div className={styles.welcome}>
+      <Logo size={60} />
+      <h1 className={styles.title}>
+        Hello, <bdi>{chat.me.name}</bdi>
+      </h1>
+      <p>Pick a conversation, or begin a new one.</p>
+      <Button onClick={onNew}>Find people</Button>
+      <p className={styles.keys}>
+        <kbd>{mac ? "⌘" : "Ctrl"}</kbd> <kbd>K</kbd> from anywhere
+      </p>
+    </div>
+  );
+}
+
+export function Missing(): ReactElement {
+  return (
+    <div className={styles.welcome}>
+      <Logo size={60} />
+      <h1 className={styles.title}>Nothing to read here</h1>
+      <p>This conversation doesn’t exist, or you are not part of it.</p>
+      <Link className={`${buttons.button} ${buttons.primary}`} href={paths.chat}>
+        Back to your conversations
+      </Link>
+    </div>
+  );
+}

@@ -1,0 +1,68 @@
+import { useState, type ReactElement } from "react";
+import { inWords } from "../../api/errors";
+import { chooseTheme, currentTheme } from "../../lib/theme";
+import { useLive } from "../../state/context";
+import { Avatar } from "../../ui/avatar";
+import { Button } from "../../ui/button";
+import { Icon } from "../../ui/icon";
+import { useStore } from "../../ui/use-store";
+import styles from "./account-bar.module.css";
+
+interface Props {
+  /** Rejects when auth can't be reached: nobody may believe to be signed out who is not. */
+  onSignOut: () => Promise<void>;
+}
+
+export function AccountBar({ onSignOut }: Props): ReactElement {
+  const { chat } = useLive();
+  const me = useStore(chat.people).get(chat.me.id) ?? chat.me;
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+
+  async function signOut(): Promise<void> {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await onSignOut();
+    } catch (error) {
+      setProblem(inWords(error));
+      setBusy(false);
+    }
+  }
+
+  return (
+    <div className={styles.bar}>
+      <Avatar id={me.id} name={me.name} size="small" />
+      <bdi className={styles.name} title={chat.me.email ?? undefined}>
+        {me.name}
+      </bdi>
+      <ThemeToggle />
+      <Button look="icon" aria-label="Sign out" title="Sign out" busy={busy} disabled={busy} onClick={() => void signOut()}>
+        {busy ? null : <Icon name="out" />}
+      </Button>
+      {problem !== null && (
+        <p className={styles.problem} role="alert">
+          {problem}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function ThemeToggle(): ReactElement {
+  const [theme, setTheme] = useState(currentTheme);
+  const other = theme === "dark" ? "light" : "dark";
+  return (
+    <Button
+      look="icon"
+      aria-label={`Use ${other} colours`}
+      title={`Use ${other} colours`}
+      onClick={() => {
+        chooseTheme(other);
+        setTheme(other);
+      }}
+    >
+      <Icon name={theme === "dark" ? "sun" : "moon"} />
+    </Button>
+  );
+}

@@ -1,0 +1,99 @@
+import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactElement } from "react";
+import { cleanContent, codePoints, CONTENT_LIMIT } from "../../lib/text";
+import { Icon } from "../../ui/icon";
+import { drafts } from "./drafts";
+import styles from "./composer.module.css";
+
+const COUNTER_FROM = CONTENT_LIMIT - 500;
+
+interface Props {
+  /** Whose draft this is, and of which conversation. */
+  owner: string;
+  lane: string;
+  to: string;
+  onSend: (content: string) => void;
+  onTyping: () => void;
+}
+
+/** Where messages are written: Enter sends, Shift+Enter breaks the line. */
+export function Composer({ owner, lane, to, onSend, onTyping }: Props): ReactElement {
+  const [text, setText] = useState(() => drafts.read(owner, lane));
+  const field = useRef<HTMLTextAreaElement>(null);
+  const length = text.length > COUNTER_FROM ? codePoints(text) : text.length;
+  const sendable = text.trim() !== "" && length <= CONTENT_LIMIT;
+
+  useLayoutEffect(() => {
+    const area = field.current;
+    if (area === null) return;
+    area.style.height = "auto";
+    area.style.height = `${area.scrollHeight}px`;
+  }, [text]);
+
+  // On a phone the keyboard would cover half of what was just opened.
+  useEffect(() => {
+    if (matchMedia("(hover: hover)").matches) field.current?.focus();
+  }, []);
+
+  function change(next: string): void {
+    setText(next);
+    drafts.keep(owner, lane, next);
+    if (next.trim() !== "") onTyping();
+  }
+
+  function send(): void {
+    if (!sendable) return;
+    onSend(cleanContent(text));
+    change("");
+    field.current?.focus();
+  }
+
+  function onKeyDown(event: KeyboardEvent): void {
+    // While an input method composes, Enter chooses a candidate; Safari says so only by its key code 229.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated
+    const composing = event.nativeEvent.isComposing || event.nativeEvent.keyCode === 229;
+    if (event.key !== "Enter" || event.shiftKey || event.altKey || composing) return;
+    event.preventDefault();
+    send();
+  }
+
+  return (
+    <form
+      className={styles.composer}
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <div className={styles.box}>
+        <textarea
+          ref={field}
+          className={styles.field}
+          aria-label="Message"
+          aria-describedby={length > COUNTER_FROM ? "composer-count" : undefined}
+          aria-invalid={length > CONTENT_LIMIT}
+          placeholder={`Write to ${to}`}
+          rows={1}
+          dir="auto"
+          enterKeyHint="send"
+          value={text}
+          onChange={(event) => change(event.target.value)}
+          onKeyDown={onKeyDown}
+        />
+        <button type="submit" className={styles.send} aria-label="Send" disabled={!sendable}>
+          <Icon name="send" />
+        </button>
+      </div>
+      <Counter length={length} />
+    </form>
+  );
+}
+
+function Counter({ length }: { length: number }): ReactElement | null {
+  if (length <= COUNTER_FROM) return null;
+  const left = CONTENT_LIMIT - length;
+  return (
+    <p id="composer-count" className={left < 0 ? `${styles.count} ${styles.over}` : styles.count} role="status">
+      {left < 0 ? `${(-left).toLocaleString()} characters too many` : `${left.toLocaleString()} characters left`}
+    </p>
+  );
+}

@@ -1,0 +1,113 @@
+import { useEffect, useRef, useState, type ReactElement, type SyntheticEvent } from "react";
+import { inWords, isStatus } from "../../api/errors";
+import { useClient } from "../../state/context";
+import { Button } from "../../ui/button";
+import { Icon } from "../../ui/icon";
+import { Resend } from "./resend-button";
+import styles from "./sign-in.module.css";
+
+const DIGITS = 6;
+
+interface Props {
+  email: string;
+  redirectTo: string;
+  waitSeconds: number;
+  onOther: () => void;
+}
+
+export function CodeForm({ email, redirectTo, waitSeconds, onOther }: Props): ReactElement {
+  const { auth, session } = useClient();
+  const [code, setCode] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [inbox, setInbox] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
+
+  useEffect(() => {
+    let gone = false;
+    void auth.hasInbox(email).then((found) => !gone && setInbox(found));
+    return () => {
+      gone = true;
+    };
+  }, [auth, email]);
+
+  async function confirm(digits: string): Promise<void> {
+    if (busy) return;
+    if (digits.length < DIGITS) {
+      setProblem("The code has six digits.");
+      field.current?.focus();
+      return;
+    }
+    setBusy(true);
+    setProblem(null);
+    try {
+      session.accept(await auth.confirmCode(email, digits));
+    } catch (error) {
+      setProblem(isStatus(error, 403) ? "That code is wrong or no longer valid. Check it, or ask for a new mail." : inWords(error));
+      setBusy(false);
+      field.current?.select();
+    }
+  }
+
+  function change(text: string): void {
+    const digits = text.replace(/\D/g, "").slice(0, DIGITS);
+    setCode(digits);
+    if (digits.length === DIGITS && digits !== code) void confirm(digits);
+  }
+
+  function submit(event: SyntheticEvent): void {
+    event.preventDefault();
+    void confirm(code);
+  }
+
+  return (
+    <form className={styles.form} onSubmit={submit} noValidate>
+      <span className={styles.envelope}>
+        <Icon name="mail" size={26} />
+      </span>
+      <h1 className={styles.title}>Look in your inbox</h1>
+      <p className={styles.lead}>
+        If <strong>{email}</strong> may come in, a mail with a link is on its way. Open the link on any device, or type the code here.
+      </p>
+      <label className={styles.label} htmlFor="code">
+        6-digit code
+      </label>
+      <input
+        ref={field}
+        id="code"
+        className={`${styles.field} ${styles.code}`}
+        name="code"
+        inputMode="numeric"
+        autoComplete="one-time-code"
+        // Longer than the code, so that a pasted "123 456" is not cut before its blank is taken out.
+        maxLength={12}
+        autoFocus
+        value={code}
+        readOnly={busy}
+        aria-invalid={problem !== null}
+        aria-describedby={problem === null ? undefined : "code-problem"}
+        onChange={(event) => change(event.target.value)}
+      />
+      <p id="code-problem" className={styles.problem} role="alert">
+        {problem}
+      </p>
+      <Button type="submit" busy={busy} disabled={busy}>
+        Sign in
+      </Button>
+      <div className={styles.others}>
+        <Resend email={email} redirectTo={redirectTo} waitSeconds={waitSeconds} onProblem={setProblem} />
+        <Button look="text" onClick={onOther}>
+          Use another address
+        </Button>
+      </div>
+      {inbox && (
+        <p className={styles.hint}>
+          This server sends no mail yet.{" "}
+          <a href={auth.inboxUrl(email)} target="_blank" rel="noopener">
+            Development inbox
+          </a>
+        </p>
+      )}
+    </form>
+  );
+}

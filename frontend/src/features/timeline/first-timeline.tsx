@@ -1,0 +1,12 @@
+import { useMemo, type ReactElement, type ReactNode } from "react";
+import type { Unsent } from "../../state/outbox";
+import { Log } from "./log";
+import { itemsOf } from "./rows";
+
+const nothingOlder = (): void => undefined;
+
+/** The timeline of a conversation nobody has written in yet: only what is on its way. */
+export function FirstTimeline({ unsent, beginning }: { unsent: readonly Unsent[]; beginning: ReactNode }): ReactElement {
+  const items = useMemo(() => itemsOf([], unsent), [unsent]);
+  return <Log items={items} conversation={null} seenSeq={0} busy={false} top={beginning} onNearTop={nothingOlder} />;
+}

@@ -1,0 +1,67 @@
+import { useEffect, useMemo, type ReactElement, type ReactNode } from "react";
+import { useLive } from "../../state/context";
+import type { Unsent } from "../../state/outbox";
+import type { Timeline } from "../../state/timeline";
+import type { Summary } from "../../state/summary";
+import { useStore } from "../../ui/use-store";
+import { Button, Spinner } from "../../ui/button";
+import { Log } from "./log";
+import { itemsOf } from "./rows";
+import { TimelineSkeleton } from "./timeline-skeleton";
+import styles from "./timeline.module.css";
+
+interface Props {
+  summary: Summary;
+  timeline: Timeline;
+  unsent: readonly Unsent[];
+  /** What stands in a conversation without messages, and above the first message. */
+  beginning: ReactNode;
+}
+
+/** The messages of a conversation that exists. */
+export function TimelineView({ summary, timeline, unsent, beginning }: Props): ReactElement {
+  const { chat } = useLive();
+  const state = useStore(timeline);
+  const seen = useStore(chat.reading).get(summary.id) ?? 0;
+  const items = useMemo(() => itemsOf(state.messages, unsent), [state.messages, unsent]);
+
+  useEffect(() => {
+    for (const sender of new Set(state.messages.map((message) => message.sender_id))) chat.people.want(sender);
+  }, [chat, state.messages]);
+
+  if (state.status === "loading" && items.length === 0) return <TimelineSkeleton />;
+  if (state.status === "failed" && items.length === 0) {
+    return (
+      <div className={styles.trouble} role="alert">
+        <p>These messages can’t be loaded right now.</p>
+        <Button look="quiet" onClick={() => chat.conversations.find(summary.id)?.open()}>
+          Try again
+        </Button>
+      </div>
+    );
+  }
+  return (
+    <Log
+      items={items}
+      conversation={summary}
+      seenSeq={seen}
+      busy={state.older === "loading"}
+      onNearTop={() => void timeline.loadOlder()}
+      top={
+        state.hasMore ? (
+          <div className={styles.older}>
+            {state.older === "failed" ? (
+              <Button look="text" onClick={() => void timeline.loadOlder()}>
+                Load older messages
+              </Button>
+            ) : (
+              <Spinner />
+            )}
+          </div>
+        ) : (
+          beginning
+        )
+      }
+    />
+  );
+}

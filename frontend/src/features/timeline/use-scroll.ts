@@ -1,0 +1,85 @@
+import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
+
+const AT_BOTTOM_PX = 40;
+const NEAR_TOP_PX = 700;
+
+export interface Scroll {
+  scroller: RefObject<HTMLDivElement | null>;
+  content: RefObject<HTMLDivElement | null>;
+  atBottom: boolean;
+  onScroll: () => void;
+  toBottom(): void;
+}
+
+/**
+ * Keeps what is being read where it is. The scroller is a reversed column: its natural rest is the bottom, and
+ * rows put in above move nothing. Only when rows grow below what is being read the offset has to follow.
+ */
+export function useScroll(version: unknown, onNearTop: () => void): Scroll {
+  const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const anchor = useRef<{ row: Element; top: number } | null>(null);
+  const bottom = useRef(true);
+  const [atBottom, setAtBottom] = useState(true);
+
+  const remember = useCallback(() => {
+    const view = scroller.current;
+    if (view === null) return;
+    bottom.current = -view.scrollTop <= AT_BOTTOM_PX;
+    setAtBottom(bottom.current);
+    const row = firstVisible(content.current?.children, view.getBoundingClientRect().top);
+    anchor.current = row === null ? null : { row, top: row.getBoundingClientRect().top };
+  }, []);
+
+  const settle = useCallback(() => {
+    const view = scroller.current;
+    const held = anchor.current;
+    if (view === null) return;
+    if (bottom.current) view.scrollTop = 0;
+    else if (held?.row.isConnected) view.scrollTop += held.row.getBoundingClientRect().top - held.top;
+    remember();
+  }, [remember]);
+
+  const lookUp = useCallback(() => {
+    const view = scroller.current;
+    if (view !== null && view.scrollHeight - view.clientHeight + view.scrollTop < NEAR_TOP_PX) onNearTop();
+  }, [onNearTop]);
+
+  useLayoutEffect(() => {
+    settle();
+    lookUp();
+  }, [version, settle, lookUp]);
+
+  useEffect(() => {
+    const observer = new ResizeObserver(settle);
+    for (const element of [scroller.current, content.current]) if (element !== null) observer.observe(element);
+    return () => observer.disconnect();
+  }, [settle]);
+
+  const onScroll = useCallback(() => {
+    remember();
+    lookUp();
+  }, [remember, lookUp]);
+
+  const toBottom = useCallback(() => {
+    bottom.current = true;
+    if (scroller.current !== null) scroller.current.scrollTop = 0;
+    remember();
+  }, [remember]);
+
+  return { scroller, content, atBottom, onScroll, toBottom };
+}
+
+/** The first of many stacked rows that reaches below `top`, by halving: this runs at every scroll. */
+function firstVisible(rows: HTMLCollection | undefined, top: number): Element | null {
+  if (rows === undefined) return null;
+  let low = 0;
+  let high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const row = rows.item(middle);
+    if (row !== null && row.getBoundingClientRect().bottom <= top) low = middle + 1;
+    else high = middle;
+  }
+  return rows.item(low);
+}

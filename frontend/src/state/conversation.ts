@@ -1,0 +1,105 @@
+import type { ChatApi } from "../api/chat";
+import { isStatus } from "../api/errors";
+import type { Conversation as Shape, LogEvent } from "../api/types";
+import { EventLog } from "./event-log";
+import { applyToSummary, summaryOf, type Summary } from "./summary";
+import { PAGE_SIZE, Timeline } from "./timeline";
+
+const GROUP_SPREAD_MS = 2_000;
+
+export interface ConversationPorts {
+  api: ChatApi;
+  me: string;
+  /** The summary has changed. */
+  changed(): void;
+  /** An event has been applied, in order. */
+  applied(event: LogEvent): void;
+  /** It is not there any more, or not for us. */
+  gone(): void;
+}
+
+/** One conversation: its summary, its place in the log and, once opened, its timeline. */
+export class Conversation {
+  readonly log: EventLog;
+  readonly #ports: ConversationPorts;
+  #summary: Summary;
+  #timeline: Timeline | null = null;
+
+  constructor(shape: Shape, ports: ConversationPorts) {
+    this.#ports = ports;
+    this.#summary = summaryOf(shape, ports.me);
+    this.log = new EventLog(shape.last_seq, {
+      apply: (event) => this.#apply(event),
+      fetchChanges: (after) => ports.api.changes(this.id, after).catch((error: unknown) => this.#refused(error)),
+      reload: () => this.#reload(),
+      spreadMs: () => (this.#summary.kind === "group" ? Math.random() * GROUP_SPREAD_MS : 0),
+    });
+  }
+
+  get id(): string {
+    return this.#summary.id;
+  }
+
+  get summary(): Summary {
+    return this.#summary;
+  }
+
+  get timeline(): Timeline | null {
+    return this.#timeline;
+  }
+
+  /** The timeline, loaded at the first call. What its first page already holds counts as expected events. */
+  open(): Timeline {
+    this.#timeline ??= new Timeline((before) => this.#ports.api.history(this.id, before, PAGE_SIZE));
+    const timeline = this.#timeline;
+    if (timeline.getSnapshot().status !== "ready") {
+      timeline.load().then(
+        (seq) => this.log.expect(seq),
+        () => undefined, // shown as the timeline's own state, with a button to try again
+      );
+    }
+    return timeline;
+  }
+
+  close(): void {
+    this.#timeline = null;
+  }
+
+  /** Takes a newer snapshot from the server. Answers whether the log has moved beyond what is held. */
+  adopt(shape: Shape): boolean {
+    const behind = shape.last_seq > this.log.position;
+    if (shape.last_seq >= this.#summary.last_seq) {
+      const next = summaryOf(shape, this.#ports.me);
+      const read = Math.max(next.last_read_seq, this.#summary.last_read_seq);
+      const unread = read >= next.last_seq ? 0 : next.unread;
+      this.update({ ...next, last_read_seq: read, unread });
+    }
+    if (this.#timeline === null) this.log.jump(shape.last_seq);
+    return behind;
+  }
+
+  update(next: Summary): void {
+    if (next === this.#summary) return;
+    this.#summary = next;
+    this.#ports.changed();
+  }
+
+  #apply(event: LogEvent): void {
+    if ("message" in event.data) this.#timeline?.merge(event.data.message);
+    // A snapshot may already count what the log still brings.
+    if (event.seq > this.#summary.last_seq) this.update(applyToSummary(this.#summary, event, this.#ports.me));
+    this.#ports.applied(event);
+  }
+
+  #refused(error: unknown): never {
+    if (isStatus(error, 404)) this.#ports.gone();
+    throw error;
+  }
+
+  async #reload(): Promise<number> {
+    const shape = await this.#ports.api.conversation(this.id);
+    const position = (await this.#timeline?.reload()) ?? shape.last_seq;
+    this.adopt(shape);
+    return Math.min(position, shape.last_seq);
+  }
+}

@@ -1,0 +1,162 @@
+import type { ChatApi } from "../api/chat";
+import { isStatus } from "../api/errors";
+import type { Conversation as Shape, LogEvent, Message, ReadEvent, User } from "../api/types";
+import { Store } from "../lib/store";
+import { Conversation } from "./conversation";
+import { activityOf, readUpTo, withUser, type Summary } from "./summary";
+
+export interface ConversationsState {
+  status: "loading" | "ready" | "failed";
+  /** Newest activity first. */
+  list: readonly Summary[];
+}
+
+/** All conversations of the signed-in person, by id. */
+export class Conversations extends Store<ConversationsState> {
+  readonly #api: ChatApi;
+  readonly #me: string;
+  readonly #byId = new Map<string, Conversation>();
+  readonly #arriving = new Map<string, Promise<Conversation | null>>();
+  readonly #refreshing = new Map<string, ReturnType<typeof setTimeout>>();
+  #paused = false;
+  onApplied: (event: LogEvent) => void = () => undefined;
+
+  constructor(api: ChatApi, me: string) {
+    super({ status: "loading", list: [] });
+    this.#api = api;
+    this.#me = me;
+  }
+
+  find(id: string): Conversation | null {
+    return this.#byId.get(id) ?? null;
+  }
+
+  findDirect(userId: string): Summary | null {
+    return this.getSnapshot().list.find((summary) => summary.kind === "direct" && summary.peer?.id === userId) ?? null;
+  }
+
+  /** Takes the server's snapshot of one conversation in. Answers whether anything in it was new. */
+  adopt(shape: Shape): { conversation: Conversation; behind: boolean } {
+    const held = this.#byId.get(shape.id);
+    if (held !== undefined) return { conversation: held, behind: held.adopt(shape) };
+    const conversation = new Conversation(shape, {
+      api: this.#api,
+      me: this.#me,
+      changed: () => this.#publish(),
+      applied: (event) => this.#applied(event),
+      gone: () => this.remove(shape.id),
+    });
+    if (this.#paused) conversation.log.pause();
+    this.#byId.set(shape.id, conversation);
+    this.#publish();
+    return { conversation, behind: true };
+  }
+
+  /** The conversation, asked for if it is not known yet; null when it is not there for us. */
+  ensure(id: string): Promise<Conversation | null> {
+    const held = this.#byId.get(id);
+    if (held !== undefined) return Promise.resolve(held);
+    let arriving = this.#arriving.get(id);
+    if (arriving === undefined) {
+      arriving = this.#fetch(id).finally(() => this.#arriving.delete(id));
+      this.#arriving.set(id, arriving);
+    }
+    return arriving;
+  }
+
+  receive(conversationId: string, event: LogEvent): void {
+    const held = this.#byId.get(conversationId);
+    if (held !== undefined) {
+      held.log.receive(event);
+      return;
+    }
+    if (event.event === "member.left" && event.data.user.id === this.#me) return;
+    this.ensure(conversationId).then(
+      (conversation) => conversation?.log.receive(event),
+      () => undefined, // the next catch-up brings it
+    );
+  }
+
+  /** Our own message as the server answered it: shown at once, also while a hole below it is being filled. */
+  async sent(message: Message): Promise<void> {
+    const { conversation_id, seq } = message;
+    const isNew = !this.#byId.has(conversation_id);
+    const conversation = await this.ensure(conversation_id);
+    // Its page is about to show: the timeline must already hold what was just written.
+    if (isNew) conversation?.open();
+    conversation?.timeline?.merge(message);
+    if (message.changed_seq === seq) this.receive(conversation_id, { event: "message.sent", seq, data: { conversation_id, seq, message } });
+  }
+
+  read(event: ReadEvent): void {
+    const held = this.#byId.get(event.conversation_id);
+    if (held === undefined || event.user_id !== this.#me) return;
+    held.update(readUpTo(held.summary, event.seq));
+    if (held.summary.unread > 0) this.refresh(held.id);
+  }
+
+  userChanged(user: User): void {
+    for (const conversation of this.#byId.values()) conversation.update(withUser(conversation.summary, user));
+  }
+
+  /** Reads one summary afresh, soon; several wishes become one. */
+  refresh(id: string): void {
+    if (this.#refreshing.has(id)) return;
+    const timer = setTimeout(() => {
+      this.#refreshing.delete(id);
+      this.#fetch(id).catch(() => undefined);
+    }, 300);
+    this.#refreshing.set(id, timer);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    for (const conversation of this.#byId.values()) conversation.log.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const conversation of this.#byId.values()) conversation.log.resume();
+  }
+
+  finish(status: "ready" | "failed"): void {
+    if (status === "ready" || this.getSnapshot().status === "loading") this.set({ ...this.getSnapshot(), status });
+  }
+
+  remove(id: string): void {
+    this.#byId.get(id)?.log.stop();
+    if (this.#byId.delete(id)) this.#publish();
+  }
+
+  stop(): void {
+    for (const conversation of this.#byId.values()) conversation.log.stop();
+    for (const timer of this.#refreshing.values()) clearTimeout(timer);
+  }
+
+  async #fetch(id: string): Promise<Conversation | null> {
+    try {
+      const { conversation, behind } = this.adopt(await this.#api.conversation(id));
+      if (behind) conversation.log.expect(conversation.summary.last_seq);
+      return conversation;
+    } catch (error) {
+      if (!isStatus(error, 404)) throw error;
+      this.remove(id);
+      return null;
+    }
+  }
+
+  #applied(event: LogEvent): void {
+    const { conversation_id } = event.data;
+    if (event.event === "member.left" && event.data.user.id === this.#me) this.remove(conversation_id);
+    const held = this.#byId.get(conversation_id);
+    // Whether a deleted message had been counted as unread, only the server knows for sure.
+    if (event.event === "message.deleted" && held !== undefined && held.summary.unread > 0) this.refresh(conversation_id);
+    this.onApplied(event);
+  }
+
+  #publish(): void {
+    const list = [...this.#byId.values()].map((conversation) => conversation.summary);
+    list.sort((a, b) => (activityOf(a) < activityOf(b) ? 1 : -1));
+    this.set({ ...this.getSnapshot(), list });
+  }
+}

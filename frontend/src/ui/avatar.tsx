@@ -1,0 +1,28 @@
+import type { ReactElement } from "react";
+import { initialsOf } from "../lib/text";
+import styles from "./avatar.module.css";
+
+const HUES = 10;
+
+interface Props {
+  id: string;
+  name: string;
+  online?: boolean;
+  size?: "small" | "medium" | "large";
+}
+
+/** Initials on a colour that belongs to the id, so that a new name keeps the colour. Decoration: the name stands beside it. */
+export function Avatar({ id, name, online = false, size = "medium" }: Props): ReactElement {
+  return (
+    <span className={`${styles.avatar} ${styles[size]} ${styles[`hue${hueOf(id)}`]}`} aria-hidden="true">
+      {initialsOf(name)}
+      {online && <span className={styles.online} data-testid="online-dot" />}
+    </span>
+  );
+}
+
+export function hueOf(id: string): number {
+  let hash = 0;
+  for (let index = 0; index < id.length; index += 1) hash = (hash * 31 + id.charCodeAt(index)) >>> 0;
+  return hash % HUES;
+}
