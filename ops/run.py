@@ -27,8 +27,8 @@ def main(words: list[str]) -> int:
         var.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = RunLock(var)
         lock.take()
-        _check_tools()
         _check_ports(settings)
+        _check_tools()
         _run(settings, lock, with_parent="--with-parent" in words)
     except Stopped as stopped:
         return stopped.code

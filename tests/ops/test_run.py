@@ -1,0 +1,137 @@
+"""`make run` before anything starts: what a person has to mend is one clear line each, and what each child is told."""
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.errors import SetupError
+from ops.local_secrets import load_secrets
+from ops.lock import RunLock
+from ops.plan import make_offer, make_services
+from ops.ports import find_free_port
+from ops.settings import PORTS, RunSettings
+from shared.settings import SettingsError
+
+
+def free_ports() -> dict[str, str]:
+    ports: set[int] = set()
+    while len(ports) < len(PORTS):
+        ports.add(find_free_port())
+    return {variable: str(port) for variable, port in zip(PORTS.values(), ports, strict=True)}
+
+
+def run(var: Path, module: str = "ops.run", **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PULSE_VAR": str(var), **settings}
+    return subprocess.run([sys.executable, "-m", module], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_every_busy_port_is_named_with_who_wants_it_and_how_to_choose_another(tmp_path: Path) -> None:
+    ports = free_ports()
+    with (
+        socket.create_server(("127.0.0.1", int(ports["CHAT_PORT"]))) as chat,
+        socket.create_server(("", 0)) as any_host,
+    ):
+        ports["POSTGRES_PORT"] = str(any_host.getsockname()[1])
+        refused = run(tmp_path, **ports)
+        assert chat
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines() == [
+        f"pulse: port {ports['CHAT_PORT']} is in use, and chat needs it: free it, or choose another with CHAT_PORT=…",
+        f"pulse: port {ports['POSTGRES_PORT']} is in use, and postgres needs it:"
+        " free it, or choose another with POSTGRES_PORT=…",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"AUTH_PORT": "http"}, "AUTH_PORT: Input should be a valid integer"),
+        ({"CHAT_PORT": "70000"}, "CHAT_PORT: Input should be less than or equal to 65535"),
+        ({"CHAT_PORT": "5001"}, "AUTH_PORT and CHAT_PORT are both 5001"),
+        ({"MIGRATE_DATABASE_URL": "postgresql://db"}, "MIGRATE_DATABASE_URL is set and DATABASE_URL is not"),
+        ({"HOST": "192.0.2.7"}, "on 192.0.2.7 cannot be listened on"),
+    ],
+)
+def test_a_broken_setting_is_named_on_one_line(tmp_path: Path, settings: dict[str, str], line: str) -> None:
+    refused = run(tmp_path, **{**free_ports(), **settings} if "HOST" in settings else settings)
+    assert refused.returncode == 2
+    assert line in refused.stderr.splitlines()[0]
+    assert "Traceback" not in refused.stderr
+
+
+def test_all_broken_settings_of_all_services_are_told_at_once(tmp_path: Path) -> None:
+    settings = RunSettings.read({})
+    offer = make_offer(settings, load_secrets(tmp_path), {"SERVICE_TOKEN": "short", "AUTH_SECRET": "short"})
+    with pytest.raises(SettingsError) as refused:
+        make_services(settings, offer)
+    told = [problem.partition(":")[0:3:2] for problem in refused.value.problems]
+    assert [(service, problem.split(":")[0].strip()) for service, problem in told] == [
+        ("auth", "SERVICE_TOKEN"),
+        ("auth", "AUTH_SECRET"),
+        ("chat", "SERVICE_TOKEN"),
+        ("websocket", "SERVICE_TOKEN"),
+    ]
+
+
+def test_each_child_is_told_its_own_settings_and_no_others_secrets(tmp_path: Path) -> None:
+    settings = RunSettings.read({"PAGES_PORT": "8000", "AUTH_PORT": "8001"})
+    kept = load_secrets(tmp_path)
+    mine = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "mine", "MIGRATE_DATABASE_URL": "owner's", "LOG_LEVEL": "debug"}
+    offer = make_offer(settings, kept, mine)
+    told = {child.name: child.environment for child in make_services(settings, offer)}
+    assert {name for name in told if "AUTH_SECRET" in told[name]} == {"auth"}
+    assert {name for name in told if "DATABASE_URL" in told[name]} == {"auth", "chat"}
+    assert {name for name in told if "SERVICE_TOKEN" in told[name]} == {"auth", "chat", "websocket"}
+    for environment in told.values():
+        assert environment["LOG_LEVEL"] == "debug"
+        assert environment["PUBLIC_URL"] == "http://localhost:8000"
+        assert environment.keys().isdisjoint({"AWS_SECRET_ACCESS_KEY", "MIGRATE_DATABASE_URL", "AUTH_PORT"})
+    assert told["chat"]["AUTH_URL"] == "http://127.0.0.1:8001"
+    assert told["pages"]["AUTH_PUBLIC_URL"] == "http://localhost:8001"
+    assert "pulse_app" in told["chat"]["DATABASE_URL"]
+    assert kept.postgres_password not in str(told)
+
+
+def test_browsers_reach_the_services_under_the_host_name_of_the_pages() -> None:
+    settings = RunSettings.read({"PUBLIC_URL": "http://chat.example.org:3000", "HOST": "0.0.0.0"})
+    assert settings.browser_url("auth") == "http://chat.example.org:5001"
+    assert settings.local_url("auth") == "http://127.0.0.1:5001"
+
+
+def test_secrets_are_made_once_and_are_nobody_elses_to_read(tmp_path: Path) -> None:
+    made = load_secrets(tmp_path)
+    assert load_secrets(tmp_path) == made
+    assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
+    assert len({made.postgres_password, made.app_password, made.service_token, made.auth_secret}) == 4
+    assert len(made.auth_secret) >= 32
+
+
+def test_lost_or_damaged_secrets_are_said_and_not_made_up_again(tmp_path: Path) -> None:
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    with pytest.raises(SetupError, match=r"secrets\.json is missing"):
+        load_secrets(tmp_path)
+    (tmp_path / "secrets.json").write_text('{"auth_secret": "x"')
+    with pytest.raises(SetupError, match=r"secrets\.json is damaged"):
+        load_secrets(tmp_path)
+
+
+def test_only_one_run_holds_the_lock_of_a_checkout(tmp_path: Path) -> None:
+    first, second = RunLock(tmp_path), RunLock(tmp_path)
+    first.take()
+    assert not second.is_free()
+    first.close()
+    assert second.is_free()
+    second.take()
+    second.close()
+
+
+def test_stopping_what_does_not_run_is_no_mistake(tmp_path: Path) -> None:
+    for _ in range(2):
+        stopped = run(tmp_path, "ops.stop")
+        assert (stopped.returncode, stopped.stdout) == (0, "Pulse is not running\n")
+        RunLock(tmp_path).close()

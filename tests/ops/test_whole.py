@@ -1,0 +1,167 @@
+"""`python -m ops.run` with the real services: it comes up, heals, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops.lock import RunLock
+from ops.places import PAGES, ROOT
+from ops.processes import find_command_line
+from tests.ops.test_run import free_ports
+from tests.ops.test_run import run as run_briefly
+from tests.ops.test_supervisor import are_gone, eventually
+
+pytestmark = pytest.mark.system
+
+SECONDS = 90.0
+
+
+class Pulse:
+    """One run over a `var` of its own; `start` it again and it is the next day."""
+
+    def __init__(self, var: Path) -> None:
+        self.var = var
+        self.ports = free_ports()
+        self.log = var.parent / "log"
+
+    def start(self) -> "Pulse":
+        environment = {"PATH": os.environ["PATH"], "PULSE_VAR": str(self.var), **self.ports}
+        with self.log.open("wb") as log:
+            words = [sys.executable, "-m", "ops.run"]
+            self.process = subprocess.Popen(words, env=environment, cwd=ROOT, stdout=log, stderr=log)
+        assert eventually(lambda: "open http://" in self.printed or self.process.poll() is not None, SECONDS)
+        assert self.process.poll() is None, self.printed
+        return self
+
+    @property
+    def printed(self) -> str:
+        return self.log.read_text()
+
+    def answers(self, variable: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[variable]}/healthz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def tree(self) -> dict[int, str]:
+        """Every process below the runner: its id and the words it was started with."""
+        parents: dict[int, list[int]] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents.setdefault(int(fields[1]), []).append(int(path.parent.name))
+        found: dict[int, str] = {}
+        waiting = list(parents.get(self.process.pid, []))
+        while waiting:
+            pid = waiting.pop()
+            waiting += parents.get(pid, [])
+            if command := find_command_line(pid):
+                found[pid] = command
+        return found
+
+    def find(self, word: str) -> int:
+        return min(pid for pid, command in self.tree().items() if word in command)
+
+
+@pytest.fixture
+def pulse(tmp_path: Path) -> Iterator[Pulse]:
+    assert PAGES.exists(), "the pages are not built: `make test` builds them"
+    run = Pulse(tmp_path / "var").start()
+    yield run
+    left = list(run.tree())
+    run.process.terminate()
+    run.process.wait(SECONDS)
+    assert are_gone([run.process.pid, *left])
+
+
+def test_it_starts_twice_the_second_time_quickly_and_keeps_what_was_there(pulse: Pulse) -> None:
+    body = json.dumps({"email": "ann@example.org"}).encode()
+    headers = {"Content-Type": "application/json"}
+    login = f"http://127.0.0.1:{pulse.ports['AUTH_PORT']}/auth/login"
+    with urllib.request.urlopen(urllib.request.Request(login, body, headers), timeout=10) as answer:
+        assert answer.status == 202
+    tree = pulse.tree()
+    pulse.process.send_signal(signal.SIGINT)
+    assert pulse.process.wait(SECONDS) == 128 + signal.SIGINT
+    assert "does not stop" not in pulse.printed
+    assert are_gone(list(tree))
+    began = time.monotonic()
+    pulse.start()
+    assert time.monotonic() - began < 10
+    assert "the database is up to date" in pulse.printed
+    inbox = f"http://localhost:{pulse.ports['AUTH_PORT']}/dev/inbox?email=ann@example.org"
+    with urllib.request.urlopen(urllib.request.Request(inbox, headers={"Accept": "application/json"})) as answer:
+        assert [mail["to"] for mail in json.load(answer)["mails"]] == ["ann@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "variable"),
+    [
+        ("auth", "services.auth", "AUTH_PORT"),
+        ("chat", "services.chat", "CHAT_PORT"),
+        ("websocket", "services.websocket", "WEBSOCKET_PORT"),
+        ("pages", "frontend.server", "PAGES_PORT"),
+    ],
+)
+def test_a_killed_service_is_back_and_the_terminal_says_so(pulse: Pulse, name: str, word: str, variable: str) -> None:
+    os.kill(pulse.find(word), signal.SIGKILL)
+    assert eventually(lambda: f"{name} died (signal 9), starting it again" in pulse.printed, SECONDS)
+    assert eventually(lambda: pulse.answers(variable), SECONDS)
+
+
+def test_a_killed_database_is_back_and_the_services_find_it_again(pulse: Pulse) -> None:
+    os.kill(pulse.find("bin/postgres"), signal.SIGKILL)
+    assert eventually(lambda: "postgres died (signal 9), starting it again" in pulse.printed, SECONDS)
+    ready = f"http://127.0.0.1:{pulse.ports['CHAT_PORT']}/readyz"
+
+    def is_ready() -> bool:
+        try:
+            with urllib.request.urlopen(ready, timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    assert eventually(is_ready, SECONDS)
+
+
+def test_killing_the_runner_ends_all_of_it_and_the_next_run_works(pulse: Pulse) -> None:
+    left = list(pulse.tree())
+    assert len(left) > 5
+    pulse.process.kill()
+    pulse.process.wait()
+    assert are_gone(left)
+    pulse.start()
+
+
+def test_a_second_run_of_the_same_checkout_says_that_there_is_one(pulse: Pulse) -> None:
+    refused = run_briefly(pulse.var, **free_ports())
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"pulse: Pulse already runs from this checkout (process {pulse.process.pid}): `make stop` ends it\n"
+    )
+    assert pulse.answers("CHAT_PORT")
+
+
+def test_stop_ends_it_from_another_terminal(pulse: Pulse) -> None:
+    left = list(pulse.tree())
+    stopped = run_briefly(pulse.var, "ops.stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "Pulse has stopped\n")
+    assert pulse.process.wait(SECONDS) == 128 + signal.SIGTERM
+    assert are_gone(left)
+    assert RunLock(pulse.var).is_free()
+
+
+def test_nothing_it_made_can_be_read_by_others(pulse: Pulse) -> None:
+    assert pulse.var.stat().st_mode & 0o077 == 0
