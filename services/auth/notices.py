@@ -25,6 +25,10 @@ class Notices:
         """``session_id=`` or ``user_id=``; returns at once."""
         self._background.submit(lambda: self._disconnect(whom))
 
+    def close(self, seconds: float = 5.0) -> None:
+        """Waits until the websocket service has been told, at most ``seconds``."""
+        self._background.close(seconds)
+
     def _disconnect(self, whom: dict[str, str]) -> None:
         try:
             self._websocket.post("/disconnect", whom)
