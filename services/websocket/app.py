@@ -1,0 +1,75 @@
+"""Websocket: tell them now. Holds the clients' sockets, fans events out to them, and knows who is online."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask
+from flask_socketio import SocketIO
+
+from services.websocket import green, transport
+from services.websocket.connections import Connections
+from services.websocket.events import Events
+from services.websocket.lifecycle import on_start, on_stop, repeat
+from services.websocket.outbox import Limits
+from services.websocket.presence import Presence
+from services.websocket.routes import Sockets
+from services.websocket.routes import api as routes_api
+from services.websocket.sessions import Sessions
+from services.websocket.settings import WebsocketSettings
+from shared.caller import Identity
+from shared.revocations import RevocationList
+from shared.service_client import ServiceClient, fetch_jwks
+from shared.tokens import TokenVerifier
+from shared.web import install
+
+PACKET_BYTES = 65_536  # of what a client may send; it has little to say
+DELIVER_BYTES = 8 * 1024 * 1024  # a batch of 100 messages of 8,000 code points, escaped
+
+
+def create_app(settings: WebsocketSettings | None = None) -> Flask:
+    settings = settings or WebsocketSettings.read()
+    app = Flask(__name__, static_folder=None)
+    service_token = settings.service_token.get_secret_value()
+    auth = ServiceClient(settings.auth_url, service_token)
+    socketio = _make_socketio(app, settings)
+    connections = Connections()
+    presence = Presence(
+        ServiceClient(settings.chat_url, service_token),
+        settings.presence_grace_seconds,
+        settings.presence_gather_seconds,
+    )
+    revocations = RevocationList(auth, lambda revocation: sessions.end_revoked(revocation))
+    verifier = TokenVerifier(lambda: fetch_jwks(auth), revocations)
+    sessions = Sessions(connections, presence, verifier, socketio.server, settings)
+    identity = Identity(verifier, settings.origins, service_token)
+    identity.install(app)
+    Sockets(connections, sessions, presence).install(app)
+    Events(socketio, sessions, identity).install(socketio)
+    routes_api.install(app)
+    for start in (revocations.start, presence.run, repeat(sessions.sweep, seconds=1)):
+        on_start(app, start)
+    on_stop(app, sessions.shut_down)
+    ready = {"keys": verifier.check_keys, "revocations": revocations.check_fresh}
+    install(app, settings, "Pulse websocket", ready=ready, body_bytes=DELIVER_BYTES)
+    return app
+
+
+def _make_socketio(app: Flask, settings: WebsocketSettings) -> SocketIO:
+    quiet = logging.getLogger("socketio.packets")
+    quiet.setLevel(logging.CRITICAL)  # the libraries' own words quote packets, and those hold tokens
+    socketio = SocketIO(
+        app,
+        async_mode=green.ASYNC_MODE,
+        async_handlers=False,  # else one client's events overtake each other
+        cors_allowed_origins=list(settings.origins),  # an empty list would switch the check off; this one never is
+        cookie=None,
+        http_compression=False,
+        max_http_buffer_size=PACKET_BYTES,
+        manage_session=False,
+        logger=quiet,
+        engineio_logger=quiet,
+    )
+    transport.install(socketio.server, Limits(settings.outbox_events, settings.outbox_bytes))
+    app.wsgi_app = transport.Entrance(app.wsgi_app, settings.origins)  # type: ignore[method-assign]
+    return socketio

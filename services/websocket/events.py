@@ -1,0 +1,105 @@
+"""What a client may say: connect, ``authenticate``, and goodbye. Commands travel by HTTP to the other services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from flask import request
+from flask_socketio import ConnectionRefusedError as Refused
+from flask_socketio import SocketIO
+from prometheus_client import Counter
+from pydantic import ValidationError
+
+from services.websocket.connections import Connection
+from services.websocket.sessions import Sessions
+from shared.caller import Caller, Identity
+from shared.errors import AppError, NotAllowed, NotAuthenticated, Unavailable
+from shared.wire import Authenticate
+
+REFUSED = Counter("pulse_socket_refused_total", "Connects and renewals refused", ["code"])
+
+log = structlog.get_logger()
+
+
+class Events:
+    """``install`` makes them the handlers of ``socketio``."""
+
+    def __init__(self, socketio: SocketIO, sessions: Sessions, identity: Identity) -> None:
+        self._server = socketio.server
+        self._sessions, self._identity = sessions, identity
+
+    def connect(self, auth: Any = None) -> None:
+        try:
+            caller = _identify(self._identity, auth)
+        except AppError as error:
+            answer = _refuse(error)
+            log.info("connect_refused", origin=request.headers.get("Origin"), **_reason(answer))
+            raise Refused(answer["code"], answer) from None
+        connection_id = _connection_id()
+        client = self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(connection_id, "/"))
+        if client is None or client.closed:
+            raise Refused("gone", {"code": "gone"})  # it hung up while auth was asked for keys
+        self._sessions.open(Connection(connection_id, caller, client))
+
+    def disconnect(self, reason: str) -> None:
+        connection = self._sessions.connections.find(_connection_id())
+        if connection is not None:
+            self._sessions.close(connection, reason)
+
+    def authenticate(self, *arguments: Any) -> dict[str, Any]:
+        connection = self._sessions.connections.find(_connection_id())
+        try:
+            if connection is None:
+                raise NotAuthenticated()
+            token = Authenticate.model_validate(arguments[0] if arguments else None).token
+            return self._sessions.authenticate(connection, token).model_dump()
+        except ValidationError:
+            return {"code": "malformed", "message": "Send one object with the access token: {token}."}
+        except AppError as error:
+            answer = _refuse(error)
+            log.info("authenticate_refused", **_reason(answer))
+            return answer
+
+    def other(self, _event: str, *_arguments: Any) -> dict[str, str]:
+        return {"code": "unknown_event", "message": "Commands travel by HTTP; here only authenticate is understood."}
+
+    def install(self, socketio: SocketIO) -> None:
+        socketio.on_event("connect", self.connect)
+        socketio.on_event("disconnect", self.disconnect)
+        socketio.on_event("authenticate", self.authenticate)
+        socketio.on_event("*", self.other)
+        socketio.on_error_default(_answer_bug)
+
+
+def _connection_id() -> str:
+    return str(request.sid)  # type: ignore[attr-defined]  # Flask-SocketIO adds it
+
+
+def _answer_bug(error: Exception) -> dict[str, Any]:
+    log.error("bug", exc_info=error)
+    return AppError().body()
+
+
+def _identify(identity: Identity, auth: Any) -> Caller:
+    """The ``auth`` object's token, else what the handshake carried. Raises AppError."""
+    token = auth.get("token") if isinstance(auth, dict) else None
+    if isinstance(token, str) and token:
+        return identity.verifier.verify(token)
+    return identity.identify(request.headers, request.cookies, unsafe=True)
+
+
+def _refuse(error: AppError) -> dict[str, Any]:
+    """The contract has one word for every "no" at this door; why is beside it."""
+    if isinstance(error, NotAuthenticated | NotAllowed):
+        answer = {"reason": error.code, **error.body(), "code": "unauthorized"}
+    elif isinstance(error, Unavailable):
+        answer = {**error.body(), "code": "unavailable"}
+    else:
+        answer = error.body()
+    REFUSED.labels(answer["code"]).inc()
+    return answer
+
+
+def _reason(answer: dict[str, Any]) -> dict[str, str]:
+    return {"refused_with": answer["code"], "reason": str(answer.get("reason", ""))}

@@ -1,0 +1,142 @@
+"""The only module that names eventlet: green threads, their server loop and their websockets, under neutral names.
+
+To leave eventlet, this module is rewritten (docs/decisions/0002). ``patch`` comes before any other import of the
+process, because locks and sockets made earlier would block every client.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+with warnings.catch_warnings():
+    # It warns at every import that it will be retired. That is known and answered (docs/decisions/0002).
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+    import eventlet
+    import eventlet.event
+    import eventlet.hubs
+    import eventlet.tpool
+    import eventlet.websocket
+    import eventlet.wsgi
+
+ASYNC_MODE = "eventlet"  # Flask-SocketIO's name for it
+
+WebSocketEntry = eventlet.websocket.WebSocketWSGI
+WebSocketStream = eventlet.websocket.RFC6455WebSocket
+ProtocolFailure = eventlet.websocket.FailedConnectionError
+
+spawn = eventlet.spawn
+call_later = eventlet.spawn_after
+sleep = eventlet.sleep
+
+
+def patch() -> None:
+    """Makes the standard library's blocking calls switch to other green threads."""
+    resolve = socket.getaddrinfo
+    eventlet.monkey_patch()
+    # Names are resolved as everywhere on this machine (hosts file, search domains), in a thread that blocks nobody.
+    socket.getaddrinfo = lambda *args, **named: eventlet.tpool.execute(resolve, *args, **named)
+
+
+class Bell:
+    """Wakes whoever waits; costs nothing while nobody does."""
+
+    def __init__(self) -> None:
+        self._event: Any = None
+
+    def wait(self, seconds: float | None = None) -> None:
+        if self._event is None:
+            self._event = eventlet.event.Event()
+        self._event.wait(seconds)
+
+    def ring(self) -> None:
+        event, self._event = self._event, None
+        if event is not None:
+            event.send()
+
+
+def wait_writable(connection: socket.socket) -> None:
+    """Raises OSError when the socket is closed meanwhile."""
+    eventlet.hubs.trampoline(connection, write=True)
+
+
+class Listener:
+    """A listening socket that outlives what goes wrong with a single client."""
+
+    def __init__(self, host: str, port: int, backlog: int) -> None:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # With SO_REUSEPORT, eventlet's default, a second server started by mistake would silently share the port.
+        self._socket = eventlet.listen(address[:2], family, backlog=backlog, reuse_port=False)
+        self.family = family
+        self._stopped = False
+
+    def accept(self) -> tuple[Any, Any]:
+        while not self._stopped:
+            try:
+                client, address = self._socket.accept()
+            except OSError:
+                # No file descriptors left, or a client that hung up in the queue: eventlet's loop would end.
+                sleep(0.05)
+                continue
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return client, address
+        return eventlet.event.Event().wait()  # type: ignore[no-any-return]  # until the loop is killed
+
+    def stop(self) -> None:
+        """New clients are refused from now on; those that are here stay."""
+        self._stopped = True
+        with suppress(OSError):
+            self._socket.fd.shutdown(socket.SHUT_RDWR)
+
+    def getsockname(self) -> Any:
+        return self._socket.getsockname()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def serve(
+    listener: Listener, site: Callable[..., Any], *, connections: int, drain: Callable[[], None], drain_seconds: float
+) -> bool:
+    """Serves ``site`` until SIGTERM or SIGINT, then refuses new clients, calls ``drain`` and lets requests finish.
+
+    False when the loop ended by itself.
+    """
+    end = eventlet.event.Event()
+    server = eventlet.spawn(
+        eventlet.wsgi.server,
+        listener,
+        site,
+        max_size=connections,
+        log_output=False,
+        debug=False,
+        keepalive=75,  # seconds; longer than a balancer's
+        socket_timeout=60,
+    )
+    server.link(lambda _: end.ready() or end.send(False))
+    eventlet.spawn(_wait_for_signal, end)
+    if not end.wait():
+        return False
+    listener.stop()
+    with eventlet.Timeout(drain_seconds, False), suppress(eventlet.greenlet.GreenletExit):
+        drain()
+        server.kill()
+        server.wait()
+    return True
+
+
+def _wait_for_signal(end: Any) -> None:
+    # A handler that only sets a flag is not looked at by an idle hub before its next event; a pipe is an event.
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    eventlet.hubs.trampoline(reading, read=True)
+    if not end.ready():
+        end.send(True)

@@ -1,0 +1,84 @@
+"""What the other services ask: deliver, disconnect, who is online. All with SERVICE_TOKEN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from flask import Flask, current_app
+from pydantic import Field, model_validator
+
+from services.websocket import fanout
+from services.websocket.connections import Connections
+from services.websocket.presence import Presence
+from services.websocket.sessions import Sessions
+from shared.api import Answer, Api
+from shared.errors import Malformed
+from shared.wire import Accepted, DeliverRequest, Id, Input, Output
+
+api = Api("sockets")
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """What the routes act on; kept in ``app.extensions['pulse.sockets']``."""
+
+    connections: Connections
+    sessions: Sessions
+    presence: Presence
+
+    def install(self, app: Flask) -> None:
+        app.extensions["pulse.sockets"] = self
+
+
+class DisconnectRequest(Input):
+    """Exactly one of the two."""
+
+    session_id: str | None = None
+    user_id: UUID | None = Field(None, strict=False)
+
+    @model_validator(mode="after")
+    def check_one(self) -> DisconnectRequest:
+        if (self.session_id is None) == (self.user_id is None):
+            raise ValueError("give session_id or user_id, one of them")
+        return self
+
+
+class Disconnected(Output):
+    disconnected: int = Field(description="clients that were connected here")
+
+
+class OnlineQuery(Input):
+    ids: list[UUID] = Field(max_length=1_000, description="user ids, comma separated or repeated")
+
+
+class Online(Output):
+    online: list[Id] = Field(description="those of the asked who are online, or were a moment ago")
+
+
+@api.on("POST", "/deliver", status=202, errors=(Malformed,), for_services=True)
+def deliver(body: DeliverRequest) -> Answer[Accepted]:
+    """Writes events to every client of their recipients: all of the request, or, when one is malformed, nothing.
+
+    ``accepted`` counts the events of all deliveries, whether their recipients are connected or not.
+    """
+    addressed = fanout.encode(body)
+    return Answer(Accepted(accepted=fanout.deliver(_sockets().connections, addressed)))
+
+
+@api.on("POST", "/disconnect", status=202, errors=(Malformed,), for_services=True)
+def disconnect(body: DisconnectRequest) -> Answer[Disconnected]:
+    """Ends the connections of a session, or of a person, as signed out."""
+    user_id = str(body.user_id) if body.user_id else None
+    return Answer(Disconnected(disconnected=_sockets().sessions.end_matching(body.session_id, user_id)))
+
+
+@api.on("GET", "/online", errors=(Malformed,), for_services=True)
+def list_online(query: OnlineQuery) -> Answer[Online]:
+    """Who of the given people is online. A short absence does not count."""
+    return Answer(Online(online=_sockets().presence.list_online(dict.fromkeys(query.ids))))
+
+
+def _sockets() -> Sockets:
+    sockets: Sockets = current_app.extensions["pulse.sockets"]
+    return sockets

@@ -1,0 +1,63 @@
+"""Runs the service on its own loop until it is told to stop."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import structlog
+
+from services.websocket import green
+from services.websocket.app import create_app
+from services.websocket.settings import WebsocketSettings
+from shared.logs import configure_logs
+from shared.settings import SettingsError, exit_with
+
+BACKLOG = 1_024  # everybody comes back at once after a restart
+SPARE_FILES = 64  # descriptors for everything that is not a client
+MOST_FILES = 1_048_576
+DRAIN_SECONDS = 5.0
+
+log = structlog.get_logger()
+
+
+def main() -> None:
+    """Exits 2 for wrong settings, 1 when the address is taken, 0 when told to stop."""
+    try:
+        settings = WebsocketSettings.read()
+    except SettingsError as error:
+        exit_with(error, "websocket")
+    configure_logs("websocket", settings.log_format, settings.log_level)
+    try:
+        listener = green.Listener(settings.host, settings.port, BACKLOG)
+    except OSError as error:
+        raise SystemExit(f"websocket: can't listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    run(listener, settings)
+
+
+def run(listener: green.Listener, settings: WebsocketSettings) -> None:
+    app = create_app(settings)
+    for start in app.extensions["pulse.starts"]:
+        green.spawn(start)
+
+    def drain() -> None:
+        log.info("stopping")
+        for stop in app.extensions["pulse.stops"]:
+            stop()
+        until = time.monotonic() + DRAIN_SECONDS / 2
+        while app.extensions["pulse.sockets"].connections and time.monotonic() < until:
+            green.sleep(0.02)
+
+    log.info("serving", host=settings.host, port=settings.port)
+    if not green.serve(listener, app, connections=raise_file_limit(), drain=drain, drain_seconds=DRAIN_SECONDS):
+        raise SystemExit("websocket: the server loop ended by itself")
+    log.info("stopped")
+
+
+def raise_file_limit() -> int:
+    """How many clients fit into the descriptors this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(most - SPARE_FILES, 16)

@@ -1,0 +1,30 @@
+"""What the websocket service reads from its environment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings, Url
+
+
+class WebsocketSettings(ServiceSettings):
+    port: int = Field(5003, alias="PORT", ge=1, le=65535, description="port to listen on")
+    chat_url: Url = Field("http://127.0.0.1:5002", alias="CHAT_URL", description="who is told about presence")
+    connect_timeout_seconds: float = Field(
+        10, alias="CONNECT_TIMEOUT_SECONDS", gt=0, description="how long a transport may stay without signing in"
+    )
+    expiry_notice_seconds: float = Field(
+        30, alias="EXPIRY_NOTICE_SECONDS", ge=0, description="how long before its token's end a client is told"
+    )
+    presence_grace_seconds: float = Field(
+        10, alias="PRESENCE_GRACE_SECONDS", ge=0, description="shorter absences go unmentioned"
+    )
+    presence_gather_seconds: float = Field(
+        1, alias="PRESENCE_GATHER_SECONDS", gt=0, description="how long changes are gathered before chat is told"
+    )
+    outbox_events: int = Field(
+        1_000, alias="OUTBOX_EVENTS", ge=10, description="events that may wait for one slow client"
+    )
+    outbox_bytes: int = Field(
+        4_000_000, alias="OUTBOX_BYTES", ge=100_000, description="bytes that may wait for one slow client"
+    )
