@@ -20,7 +20,7 @@ from shared.settings import Settings
 
 BODY_BYTES = 256 * 1024  # of a JSON request; 8,000 code points escaped as \uXXXX\uXXXX are 96,000
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-QUIET = {"/healthz", "/readyz", "/metrics"}
+QUIET = {"/healthz", "/readyz", "/metrics", "/revocations"}  # asked every second or so; logged when refused
 
 Check = Callable[[], object]
 """A dependency of ``/readyz``: returns when it works, raises when it does not."""
@@ -74,7 +74,7 @@ def _finish(response: Response, origins: frozenset[str]) -> Response:
     seconds = time.perf_counter() - g.began
     REQUESTS.labels(request.method, route, str(response.status_code)).inc()
     REQUEST_SECONDS.labels(request.method, route).observe(seconds)
-    if request.path not in QUIET:
+    if request.path not in QUIET or response.status_code >= 400:
         # The route and not the path or query: those may hold a link's hash, a code or somebody's address.
         write = log.warning if response.status_code >= 500 else log.info
         details = {"user_id": str(g.user_id)} if "user_id" in g else {}

@@ -8,7 +8,7 @@ export interface Scroll {
   content: RefObject<HTMLDivElement | null>;
   atBottom: boolean;
   onScroll: () => void;
-  toBottom(): void;
+  toBottom: () => void;
 }
 
 /**
