@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from flask import Response, current_app, render_template, request, send_from_directory
+from flask import Response, render_template, request
 
 from services.auth.addresses import mask_email
 from services.auth.parts import parts
@@ -12,6 +13,7 @@ from services.auth.provider import LinkExpired, PendingLink
 from shared.errors import AppError
 
 FORM = "application/x-www-form-urlencoded"
+STYLE = Path(__file__).parent / "static" / "style.css"
 TEXTS = {
     "link_expired": (
         "This link no longer works",
@@ -62,9 +64,7 @@ def wants_page() -> bool:
 
 
 def style() -> Response:
-    response = send_from_directory(str(current_app.root_path) + "/static", "style.css")
-    response.headers["Cache-Control"] = "public, max-age=300"
-    return response
+    return Response(STYLE.read_bytes(), mimetype="text/css", headers={"Cache-Control": "public, max-age=300"})
 
 
 def _page(template: str, status: int = 200, **values: Any) -> Response:
