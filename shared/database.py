@@ -110,6 +110,7 @@ class PostgresDatabase:
 def _check_alive(connection: psycopg.Connection) -> None:
     """An idle connection has nothing to read; if it does, the server has closed it. Costs no round trip."""
     if select.select([connection.fileno()], [], [], 0)[0]:
+        connection.close()  # left open, the pool would take it back as sound and hand it out again for ever
         raise psycopg.OperationalError("closed by the server while idle")
 
 
