@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,8 @@ def test_stop_ends_it_from_another_terminal(pulse: Pulse) -> None:
     assert (stopped.returncode, stopped.stdout) == (0, "Pulse has stopped\n")
     assert pulse.process.wait(SECONDS) == 128 + signal.SIGTERM
     assert are_gone(left)
-    assert RunLock(pulse.var).is_free()
+    with closing(RunLock(pulse.var)) as lock:
+        assert lock.is_free()
 
 
 def test_nothing_it_made_can_be_read_by_others(pulse: Pulse) -> None:
