@@ -139,7 +139,9 @@ def _respond(result: Any, route: Route) -> Response:
     body = result.body
     if current_app.config.get("CHECK_ANSWERS"):
         check_shape(route.answer, body)
-    data = body.model_dump_json() if isinstance(body, BaseModel) else current_app.json.dumps(body)
+    data = (
+        body.model_dump_json() if isinstance(body, BaseModel) else current_app.json.dumps(body, separators=(",", ":"))
+    )
     response = Response(data, result.status or route.status, mimetype="application/json")
     response.headers.update(result.headers)
     return response

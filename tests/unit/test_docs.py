@@ -1,0 +1,55 @@
+"""docs/protocol.md, the OpenAPI documents and the frontend's inputs say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import validate
+
+from ops.schemas import FOLDER, SERVICES, describe_all, describe_service
+from services.auth.settings import AuthSettings
+from services.chat.settings import ChatSettings
+from services.websocket.settings import WebsocketSettings
+from shared.wire import EVENTS
+
+ROOT = Path(__file__).parent.parent.parent
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+
+
+def section(name: str) -> str:
+    return PROTOCOL.split(f"\n## {name} ")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_route_is_in_the_protocol_and_the_other_way_round(name: str) -> None:
+    described = {
+        f"{method.upper()} {path.replace('{', ':').replace('}', '')}"
+        for path, operations in describe_service(name)["paths"].items()
+        for method in operations
+    }
+    written = set(re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`\s]*)", section(name)))
+    assert described == written
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_openapi_document_is_valid(name: str) -> None:
+    validate(describe_service(name))
+
+
+def test_every_event_is_in_the_protocol() -> None:
+    assert {name for name in EVENTS if f"`{name}`" not in section("websocket")} == set()
+
+
+def test_what_the_frontends_types_are_made_from_is_fresh() -> None:
+    stale = [name for name, text in describe_all().items() if (FOLDER / name).read_text() != text]
+    assert stale == [], "run make types"
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    fields = [
+        field for settings in (AuthSettings, ChatSettings, WebsocketSettings) for field in settings.model_fields.values()
+    ]
+    assert {field.alias for field in fields if f"| `{field.alias}` |" not in readme} == set()
