@@ -6,6 +6,7 @@ import re
 from typing import Annotated
 
 import email_validator
+import idna
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator
 
@@ -32,6 +33,12 @@ Email = Annotated[str, AfterValidator(normalise_email)]
 
 def domain_of(email: str) -> str:
     return email.rpartition("@")[2]
+
+
+def to_ascii_domain(email: str) -> str:
+    """As it travels: the domain in punycode. Other letters before the @ stay; they need a server with SMTPUTF8."""
+    local, _, domain = email.rpartition("@")
+    return f"{local}@{idna.encode(domain, uts46=True).decode()}"
 
 
 def mask_email(email: str) -> str:

@@ -141,7 +141,7 @@ def test_tokens_that_are_not_ours_are_refused(ann: Visitor) -> None:
     kid = jwt.get_unverified_header(ann.access_token)["kid"]
     forged = [
         f"{head}.{body}.{signature[:-4]}AAAA",
-        jwt.encode(claims, None, algorithm="none", headers={"kid": kid}),
+        jwt.encode(claims, "", algorithm="none", headers={"kid": kid}),
         jwt.encode(claims, "x" * 32, algorithm="HS256", headers={"kid": kid}),
         "",
         "x",

@@ -8,8 +8,9 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, localtime, make_msgid
 
-import idna
 from jinja2 import Environment, PackageLoader
+
+from services.auth.addresses import to_ascii_domain
 
 TEMPLATES = Environment(loader=PackageLoader("services.auth"), autoescape=True)
 
@@ -30,7 +31,9 @@ class SignInMail:
         """multipart/alternative. The policy refuses line breaks in headers, so nobody adds any of their own."""
         message = EmailMessage(policy=SMTP.clone(utf8=not self.to.isascii()))
         message["From"] = sender
-        message["To"] = Address(addr_spec=_on_the_wire(self.to))
+        local, _, domain = to_ascii_domain(self.to).rpartition("@")
+        # Not addr_spec, which refuses other letters before the @ whatever the policy.
+        message["To"] = Address(username=local, domain=domain)
         message["Subject"] = self.subject
         message["Date"] = format_datetime(localtime())
         message["Message-ID"] = make_msgid(domain=sender.domain)
@@ -38,9 +41,3 @@ class SignInMail:
         message.set_content(TEMPLATES.get_template("sign_in_mail.txt").render(mail=self))
         message.add_alternative(TEMPLATES.get_template("sign_in_mail.html").render(mail=self), subtype="html")
         return message
-
-
-def _on_the_wire(email: str) -> str:
-    """A domain in other letters travels as punycode; other letters before the @ need a server with SMTPUTF8."""
-    local, _, domain = email.rpartition("@")
-    return f"{local}@{idna.encode(domain, uts46=True).decode()}"

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import parseaddr
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
 
-from services.auth.addresses import normalise_email
+from services.auth.addresses import normalise_email, to_ascii_domain
 from services.auth.background import Background
 from services.auth.mail.message import SignInMail
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+# Not parseaddr: people write a comma in their firm's name without quoting it.
+SENDER = re.compile(r'\s*(?:"?(?P<name>[^"<>\x00-\x1f]*?)"?\s*<(?P<bracketed>[^<>]+)>|(?P<bare>[^<>\s]+))\s*')
 WAITS_SECONDS = (1.0, 5.0, 20.0)  # before the second, third and fourth try
 QUEUED_MAILS = 1_000
 
@@ -124,8 +126,8 @@ def _is_final(error: Exception) -> bool:
 
 def parse_sender(text: str) -> Address:
     """``Pulse <pulse@example.org>`` or a bare address. Raises ValueError."""
-    name, email = parseaddr(text)
-    if not email or any(character in text for character in "\r\n"):
+    found = SENDER.fullmatch(text)
+    if found is None:
         raise ValueError("must be like Pulse <pulse@example.org>")
-    normalise_email(email)
-    return Address(display_name=name or "Pulse", addr_spec=email)
+    name, email = found["name"] or "Pulse", normalise_email(found["bracketed"] or found["bare"])
+    return Address(display_name=name, addr_spec=to_ascii_domain(email))

@@ -1,0 +1,72 @@
+"""The directory: everybody who signed in, without their addresses."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.auth.visitor import Visitor
+
+
+@pytest.fixture
+def cho(ann: Visitor, ben: Visitor) -> Visitor:
+    ann.sign_in()  # the first: an admin
+    ben.sign_in()
+    return Visitor(ann.app, "cho.park@example.org").sign_in()
+
+
+def names(answer: object) -> list[str]:
+    assert isinstance(answer, dict)
+    return [user["name"] for user in answer["users"]]
+
+
+def test_people_are_found_by_part_of_a_name_or_a_whole_address(cho: Visitor) -> None:
+    def found(query: str) -> list[str]:
+        return names(cho.call("GET", "/users", query_string={"query": query}).get_json())
+
+    assert found("") == ["Ann", "Ben", "Cho Park"]
+    assert found("PAR") == ["Cho Park"]
+    assert found("Ben@Example.org") == ["Ben"]
+    assert found("ben@example") == []
+    assert found("%") == []
+
+
+def test_pages_follow_each_other_without_gap(cho: Visitor) -> None:
+    first = cho.call("GET", "/users", query_string={"limit": 2}).get_json()
+    second = cho.call("GET", "/users", query_string={"limit": 2, "cursor": first["next_cursor"]}).get_json()
+    assert (names(first), names(second), second["next_cursor"]) == (["Ann", "Ben"], ["Cho Park"], None)
+
+
+def test_only_oneself_and_admins_see_an_address(cho: Visitor, ben: Visitor, ann: Visitor) -> None:
+    assert all("email" not in user for user in cho.call("GET", "/users").get_json()["users"])
+    path = f"/users/{ben.user['id']}"
+    assert "email" not in cho.call("GET", path).get_json()
+    assert ben.call("GET", path).get_json()["email"] == ben.email
+    assert ann.call("GET", path).get_json()["email"] == ben.email
+
+
+def test_nobody_is_not_there_and_a_stranger_is_not_let_in(cho: Visitor) -> None:
+    missing = cho.call("GET", f"/users/{uuid.uuid4()}")
+    assert (missing.status_code, missing.get_json()["code"]) == (404, "user_not_found")
+    assert cho.call("GET", "/users/cho").status_code == 404
+    stranger = Visitor(cho.app, "")
+    for path in ("/users", f"/users/{cho.user['id']}"):
+        assert stranger.call("GET", path).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": 0},
+        {"limit": 201},
+        {"limit": "x"},
+        {"cursor": "x"},
+        {"cursor": "00"},
+        {"cursor": "5b312c325d"},
+        {"query": "\x00"},
+    ],
+)
+def test_nonsense_is_malformed(cho: Visitor, query: dict[str, object]) -> None:
+    answer = cho.call("GET", "/users", query_string=query)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "malformed")
