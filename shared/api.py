@@ -45,6 +45,7 @@ class Route:
     path: str
     view: Callable[..., Any]
     status: int
+    also: tuple[int, ...]
     errors: tuple[type[AppError], ...]
     tag: str
     for_services: bool
@@ -68,11 +69,13 @@ class Api:
         path: str,
         *,
         status: int = 200,
+        also: tuple[int, ...] = (),
         errors: tuple[type[AppError], ...] = (),
         for_services: bool = False,
         form: bool = False,
     ) -> Callable[[View], View]:
-        """``for_services`` asks for SERVICE_TOKEN; ``form`` takes HTML forms beside JSON."""
+        """``also`` are further statuses of the same answer; ``for_services`` asks for SERVICE_TOKEN; ``form`` takes
+        HTML forms beside JSON."""
 
         def declare(view: View) -> View:
             hints = get_type_hints(view)
@@ -82,6 +85,7 @@ class Api:
                     path=path,
                     view=view,
                     status=status,
+                    also=also,
                     errors=errors,
                     tag=self.tag,
                     for_services=for_services,

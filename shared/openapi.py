@@ -75,7 +75,7 @@ def _operation(route: Route, refs: Any, schemas: dict[str, Any]) -> dict[str, An
         "tags": [route.tag],
         "summary": text.split("\n")[0],
         "parameters": [*_path_parameters(route), *_query_parameters(route, schemas)],
-        "responses": {str(route.status): _success(route, refs)},
+        "responses": {str(status): _success(route, refs) for status in sorted((route.status, *route.also))},
     }
     if "\n" in text:
         operation["description"] = re.sub(r"\s*\n\s*", " ", text)

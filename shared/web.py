@@ -77,7 +77,9 @@ def _finish(response: Response, origins: frozenset[str]) -> Response:
     if request.path not in QUIET or response.status_code >= 400:
         # The route and not the path or query: those may hold a link's hash, a code or somebody's address.
         write = log.warning if response.status_code >= 500 else log.info
-        details = {"user_id": str(g.user_id)} if "user_id" in g else {}
+        details = dict(g.get("log_details", {}))
+        if "user_id" in g:
+            details["user_id"] = str(g.user_id)
         write(
             "request",
             method=request.method,

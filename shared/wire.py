@@ -250,6 +250,7 @@ class DeliverableEvent(Input):
 class Delivery(Input):
     to: list[UUID] = Field(strict=False)
     events: list[DeliverableEvent]
+    request_id: Text | None = Field(None, max_length=128, description="of the request that caused it, for the logs")
 
 
 class DeliverRequest(Input):

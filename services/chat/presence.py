@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from pydantic import Field
 
-from services.chat.relay.pusher import Push
+from services.chat.relay.pusher import Push, current_request_id
 from services.chat.state import chat
 from shared.api import Answer, Api
 from shared.caller import Caller
@@ -55,7 +55,7 @@ def record_presence(body: PresenceChanges) -> Answer[Accepted]:
     """Changes of online state, as the websocket service saw them."""
     changes = body.model_dump(mode="json")["changes"]
     told = chat().database.call("record_presence", changes=changes)
-    chat().pusher.push([Push(None, row["to"], "presence", row["data"]) for row in told])
+    chat().pusher.push([Push(None, row["to"], "presence", row["data"], current_request_id()) for row in told])
     return Answer({"accepted": len(changes)})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from pydantic import Field, model_validator
 
 from services.websocket import fanout
@@ -49,7 +49,7 @@ class Disconnected(Output):
 
 
 class OnlineQuery(Input):
-    ids: list[UUID] = Field(max_length=1_000, description="user ids, comma separated or repeated")
+    ids: list[UUID] = Field(max_length=200, description="user ids, comma separated or repeated")
 
 
 class Online(Output):
@@ -62,6 +62,7 @@ def deliver(body: DeliverRequest) -> Answer[Accepted]:
 
     ``accepted`` counts the events of all deliveries, whether their recipients are connected or not.
     """
+    g.log_details = {"request_ids": [one.request_id for one in body.deliveries if one.request_id]}
     addressed = fanout.encode(body)
     return Answer(Accepted(accepted=fanout.deliver(_sockets().connections, addressed)))
 

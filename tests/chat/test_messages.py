@@ -32,6 +32,18 @@ def test_what_was_pushed_leaves_the_outbox(app: ChatApp) -> None:
     assert app.state.database.call("measure_outbox")["waiting"] == 0
 
 
+def test_a_push_names_the_request_that_caused_it(app: ChatApp) -> None:
+    app.call(
+        app.ann,
+        "POST",
+        "/chat/send",
+        json={"to": str(app.ben.id), "content": "hello"},
+        headers={"X-Request-Id": "request-of-ann"},
+    )
+    app.drain()
+    assert {one["request_id"] for one in app.websocket.delivered} == {"request-of-ann"}
+
+
 def test_messages_is_another_name_for_send(app: ChatApp) -> None:
     answer = app.call(app.ann, "POST", "/messages", json={"to": str(app.ben.id), "content": "hi"})
     assert answer.status_code == 201

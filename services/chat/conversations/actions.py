@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.chat.relay.pusher import Push
+from services.chat.relay.pusher import Push, current_request_id
 from services.chat.state import chat
 from shared.caller import Caller
 
@@ -36,7 +36,7 @@ def mark_read(caller: Caller, conversation_id: UUID, seq: int) -> dict[str, Any]
         "user_id": str(caller.user_id),
         "seq": moved["last_read_seq"],
     }
-    chat().pusher.push([Push(None, moved.pop("to"), "read", data)])
+    chat().pusher.push([Push(None, moved.pop("to"), "read", data, current_request_id())])
     return moved
 
 
@@ -55,4 +55,4 @@ def tell_typing(caller: Caller, conversation_id: UUID) -> None:
         "user_id": str(caller.user_id),
         "until": until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
-    chat().pusher.push([Push(None, to, "typing", data)])
+    chat().pusher.push([Push(None, to, "typing", data, current_request_id())])

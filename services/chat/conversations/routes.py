@@ -31,7 +31,7 @@ def list_conversations(caller: Caller, query: PageQuery) -> Answer[Conversations
     return Answer(page)
 
 
-@api.on("POST", "/conversations", status=201, errors=(UserNotFound,))
+@api.on("POST", "/conversations", status=201, also=(200,), errors=(UserNotFound,))
 def open_conversation(caller: Caller, body: OpenRequest) -> Answer[Conversation]:
     """Opens the direct conversation with a person.
     200 when it was there already."""

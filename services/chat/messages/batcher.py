@@ -32,7 +32,7 @@ BATCH_SIZES = Histogram(
     "pulse_send_batch_items", "Messages in one send_messages call", buckets=(1, 2, 5, 10, 20, 50, 100)
 )
 
-Item = dict[str, Any]
+Item = Any  # whatever send_batch takes
 Result = dict[str, Any]
 SendBatch = Callable[[list[Item]], list[Result]]
 

@@ -23,8 +23,8 @@ api = Api("messages")
 SEND_ERRORS = (ConversationNotFound, UserNotFound, MessageNotFound, AttachmentNotFound, MessageIdTaken, SendQueueFull)
 
 
-@api.on("POST", "/messages", status=201, errors=SEND_ERRORS)
-@api.on("POST", "/chat/send", status=201, errors=SEND_ERRORS)
+@api.on("POST", "/messages", status=201, also=(200,), errors=SEND_ERRORS)
+@api.on("POST", "/chat/send", status=201, also=(200,), errors=SEND_ERRORS)
 def send_message(caller: Caller, body: SendRequest) -> Answer[Message]:
     """Sends a message.
     201 once it is durable; 200 with the first one when the same id was sent before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,12 +14,20 @@ from prometheus_client import Counter
 from services.chat.errors import AttachmentNotFound
 from services.chat.messages.batcher import Batcher
 from services.chat.messages.schemas import SendRequest
-from services.chat.relay.pusher import Push, Pusher
+from services.chat.relay.pusher import Push, Pusher, current_request_id
 from shared.database import Database
 from shared.errors import DatabaseRefusal
 
 REMEMBERED_DIRECTS = 50_000
 SENDS = Counter("pulse_sends_total", "Messages by outcome", ["status"])
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One item of ``send_messages``, and the request it came with."""
+
+    item: dict[str, Any]
+    request_id: str | None
 
 
 class Sender:
@@ -37,14 +46,17 @@ class Sender:
         conversation_id = request.conversation_id or self._find_direct(sender_id, request.to or "")
         result = self._batcher.send(
             conversation_id,
-            {
-                "id": str(request.id or uuid4()),
-                "sender_id": str(sender_id),
-                "conversation_id": str(conversation_id),
-                "content": request.content,
-                "reply_to": str(request.reply_to) if request.reply_to else None,
-                "request_hash": hash_request(conversation_id, request),
-            },
+            Outgoing(
+                {
+                    "id": str(request.id or uuid4()),
+                    "sender_id": str(sender_id),
+                    "conversation_id": str(conversation_id),
+                    "content": request.content,
+                    "reply_to": str(request.reply_to) if request.reply_to else None,
+                    "request_hash": hash_request(conversation_id, request),
+                },
+                current_request_id(),
+            ),
         )
         SENDS.labels(str(result["status"])).inc()
         if "code" in result:
@@ -70,9 +82,9 @@ class Sender:
                 self._directs.popitem(last=False)
         return conversation_id
 
-    def _send_batch(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _send_batch(self, batch: list[Outgoing]) -> list[dict[str, Any]]:
         """One transaction; what it committed is pushed before anybody is answered, without waiting for the push."""
-        answer = self._database.call("send_messages", messages=items)
+        answer = self._database.call("send_messages", messages=[outgoing.item for outgoing in batch])
         results: list[dict[str, Any]] = answer["results"]
         self._pusher.push(
             [
@@ -85,8 +97,9 @@ class Sender:
                         "seq": result["message"]["seq"],
                         "message": result["message"],
                     },
+                    request_id=outgoing.request_id,
                 )
-                for result in results
+                for outgoing, result in zip(batch, results, strict=True)
                 if result["status"] == 201
             ]
         )

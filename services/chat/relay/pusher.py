@@ -28,20 +28,34 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One event for some people; without ``outbox_id`` it is a hint that may be lost (presence, typing, read)."""
+    """One event for some people; without ``outbox_id`` it is a hint that may be lost (presence, typing, read).
+
+    ``request_id`` is that of the request which caused it, so that one id is found in the logs of all services.
+    """
 
     outbox_id: str | None
     to: list[str]
     event: str
     data: dict[str, Any]
+    request_id: str | None = None
 
     @classmethod
     def from_delivery(cls, delivery: dict[str, Any]) -> Push:
-        return cls(delivery["id"], delivery["to"], delivery["event"], delivery["data"])
+        return cls(delivery["id"], delivery["to"], delivery["event"], delivery["data"], current_request_id())
 
     @property
     def delivery(self) -> dict[str, Any]:
-        return {"to": self.to, "events": [{"event": self.event, "data": self.data}]}
+        return {
+            "to": self.to,
+            "events": [{"event": self.event, "data": self.data}],
+            **({"request_id": self.request_id} if self.request_id else {}),
+        }
+
+
+def current_request_id() -> str | None:
+    """The id of the request this thread is answering."""
+    found: str | None = structlog.contextvars.get_contextvars().get("request_id")
+    return found
 
 
 class Pusher:

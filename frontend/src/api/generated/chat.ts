@@ -695,6 +695,15 @@ export interface operations {
         };
         responses: {
             /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description done */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -781,6 +790,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
             /** @description done */
             201: {
                 headers: {
@@ -1053,6 +1071,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
             /** @description done */
             201: {
                 headers: {

@@ -87,6 +87,12 @@ export interface components {
             to: string[];
             /** Events */
             events: components["schemas"]["DeliverableEvent"][];
+            /**
+             * Request Id
+             * @description of the request that caused it, for the logs
+             * @default null
+             */
+            request_id?: string | null;
         };
         /**
          * DisconnectRequest
