@@ -115,6 +115,7 @@ def serve(
         max_size=connections,
         log_output=False,
         debug=False,
+        url_length_limit=16_384,
         keepalive=75,  # seconds; longer than a balancer's
         socket_timeout=60,
     )

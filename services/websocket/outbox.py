@@ -23,6 +23,7 @@ from services.websocket.frames import Frame
 
 LINGER_SECONDS = 2.0  # what a closing client is given to take its last words
 FRAMES_A_WRITE = 64  # under IOV_MAX
+FRAMES_A_POLL = 16  # Python's stock client refuses a payload of more
 
 
 class EnginePacket(Protocol):
@@ -44,6 +45,7 @@ class Outbox:
         self._bytes = 0
         self._sent = 0  # bytes of the first frame that the websocket has already taken
         self._socket: Any = None  # the plain non-blocking socket under the websocket
+        self._polled = 0  # packets the poll under way has been given
         self._carried: Callable[[], bool] = _not_yet
         self._live = False
         self._open = True
@@ -111,17 +113,20 @@ class Outbox:
         if block and self._carried():
             self._write()
             return None
-        if not self._frames and self._open and not self._live and block:
-            self._bell.wait(timeout)
+        if block:
+            self._polled = 0
+            if not self._frames and self._open and not self._live:
+                self._bell.wait(timeout)
         if self._live:
             return None  # a poll that was left behind by the upgrade
-        if self._frames:
+        if self._frames and self._polled < FRAMES_A_POLL:
+            self._polled += 1
             frame = self._frames.popleft()
             self._bytes -= len(frame.wire)
             if not self._open and not self._frames:
                 self._finished()
             return frame
-        if not self._open:
+        if not self._open and not self._frames:
             return None
         raise Empty
 
