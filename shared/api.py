@@ -74,8 +74,8 @@ class Api:
         for_services: bool = False,
         form: bool = False,
     ) -> Callable[[View], View]:
-        """``also`` are further statuses of the same answer; ``for_services`` asks for SERVICE_TOKEN; ``form`` takes
-        HTML forms beside JSON."""
+        """``also`` are further statuses of the same answer; ``for_services`` asks for SERVICE_TOKEN;
+        ``form`` takes HTML forms beside JSON."""
 
         def declare(view: View) -> View:
             hints = get_type_hints(view)
