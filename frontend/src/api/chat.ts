@@ -1,5 +1,5 @@
 import type { Http } from "./http";
-import type { Changes, Conversation, ConversationPage, History, Message, PresenceList, ReadPosition } from "./types";
+import type { Changes, Conversation, ConversationPage, History, Members, Message, PresenceList, ReadPosition } from "./types";
 
 /** Whom a message is for: a conversation, or a person nobody has written to yet. */
 export type Target = { conversation_id: string } | { to: string };
@@ -41,6 +41,10 @@ export class ChatApi {
   send(draft: Draft): Promise<Message> {
     const { id, content, target } = draft;
     return this.#http.send("/chat/send", { method: "POST", body: { id, content, ...target }, timeoutMs: 10_000 });
+  }
+
+  members(conversationId: string): Promise<Members> {
+    return this.#http.send(`/conversations/${encodeURIComponent(conversationId)}/members`);
   }
 
   read(conversationId: string, seq: number): Promise<ReadPosition> {

@@ -63,8 +63,8 @@ export class Client {
     this.session.onToken = (token) => realtime.authenticate(token);
     const unsubscribe = realtime.subscribe(() => realtime.getSnapshot() === "offline" && chat.disconnected());
     const unwatch = watchWakeUps({
-      online: () => realtime.hurry(),
-      offline: () => chat.disconnected(),
+      // After a change of network the old connection is dead, even if nobody has noticed yet.
+      online: () => realtime.reconnect(),
       returned: () => chat.refresh(),
       slept: () => realtime.reconnect(),
     });

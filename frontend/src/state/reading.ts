@@ -28,6 +28,12 @@ export class Reading extends Store<ReadonlyMap<string, number>> {
     this.set(new Map([...this.getSnapshot(), [event.conversation_id, seq]]));
   }
 
+  /** Reads how far the others have come; afterwards events keep it. */
+  async learn(conversationId: string): Promise<void> {
+    const { members } = await this.#api.members(conversationId);
+    for (const { user, last_read_seq } of members) this.apply({ conversation_id: conversationId, user_id: user.id, seq: last_read_seq });
+  }
+
   /** Everything up to the newest has been seen. Shows at once; told to the server shortly after. */
   seen(conversationId: string): void {
     const conversation = this.#conversations.find(conversationId);

@@ -75,11 +75,6 @@ export class Realtime extends Store<RealtimeState> {
     this.#socket.connect();
   }
 
-  /** The network is back: does not wait for the next scheduled try. */
-  hurry(): void {
-    if (!this.#socket.connected) this.reconnect();
-  }
-
   #event(name: string, data: unknown): void {
     if (name === "resync") this.#ports.resync();
     else if (name === "session.expiring") this.#extend();

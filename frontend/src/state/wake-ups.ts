@@ -5,7 +5,6 @@ const AWAY_MS = 10_000;
 export interface WakePorts {
   /** The network is back. */
   online(): void;
-  offline(): void;
   /** The tab is looked at again after a while. */
   returned(): void;
   /** The machine slept or the tab was frozen: timers stood still. */
@@ -26,7 +25,6 @@ export function watchWakeUps(ports: WakePorts): () => void {
     beat = now;
   }, BEAT_MS);
   window.addEventListener("online", () => ports.online(), { signal });
-  window.addEventListener("offline", () => ports.offline(), { signal });
   window.addEventListener("pageshow", (event) => event.persisted && ports.slept(), { signal });
   document.addEventListener(
     "visibilitychange",

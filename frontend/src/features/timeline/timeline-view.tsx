@@ -20,7 +20,8 @@ interface Props {
 
 /** The messages of a conversation that exists. */
 export function TimelineView({ summary, timeline, unsent, beginning }: Props): ReactElement {
-  const { chat } = useLive();
+  const { chat, realtime } = useLive();
+  const online = useStore(realtime) === "online";
   const state = useStore(timeline);
   const seen = useStore(chat.reading).get(summary.id) ?? 0;
   const items = useMemo(() => itemsOf(state.messages, unsent), [state.messages, unsent]);
@@ -28,6 +29,12 @@ export function TimelineView({ summary, timeline, unsent, beginning }: Props): R
   useEffect(() => {
     for (const sender of new Set(state.messages.map((message) => message.sender_id))) chat.people.want(sender);
   }, [chat, state.messages]);
+
+  // "Seen" is for two; in a group it would be a table.
+  const direct = summary.kind === "direct";
+  useEffect(() => {
+    if (direct && online) chat.reading.learn(summary.id).catch(() => undefined); // a hint, asked for again at the next connect
+  }, [chat, direct, online, summary.id]);
 
   if (state.status === "loading" && items.length === 0) return <TimelineSkeleton />;
   if (state.status === "failed" && items.length === 0) {
@@ -44,7 +51,7 @@ export function TimelineView({ summary, timeline, unsent, beginning }: Props): R
     <Log
       items={items}
       conversation={summary}
-      seenSeq={seen}
+      seenSeq={direct ? seen : 0}
       busy={state.older === "loading"}
       onNearTop={() => void timeline.loadOlder()}
       top={
