@@ -5,6 +5,8 @@ Best effort: the revocation is what counts, and every websocket process reads it
 
 from __future__ import annotations
 
+import contextvars
+
 import structlog
 
 from services.auth.background import Background
@@ -23,7 +25,9 @@ class Notices:
 
     def disconnect(self, **whom: str) -> None:
         """``session_id=`` or ``user_id=``; returns at once."""
-        self._background.submit(lambda: self._disconnect(whom))
+        # In the context of the request, whose id goes along.
+        context = contextvars.copy_context()
+        self._background.submit(lambda: context.run(self._disconnect, whom))
 
     def close(self, seconds: float = 5.0) -> None:
         """Waits until the websocket service has been told, at most ``seconds``."""
