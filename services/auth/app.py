@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from flask import Flask, Response
 
 from services.auth import confirm, dev_inbox, for_services, login, pages, session, users
@@ -22,6 +23,8 @@ from shared.errors import AppError
 from shared.server import on_start
 from shared.service_client import ServiceClient
 from shared.tokens import TokenVerifier
+
+log = structlog.get_logger()
 
 
 def create_app(settings: AuthSettings | None = None) -> Flask:
@@ -62,6 +65,8 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     )
     app.register_error_handler(AppError, _answer_error)
     on_start(app, lambda: start_sweeping(own))
+    if not settings.signup_policy.lets_anybody_join:
+        log.warning("nobody_may_join", hint="set ADMIN_EMAILS, or SIGNUP=domains:example.org")
     return app
 
 

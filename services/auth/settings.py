@@ -100,7 +100,7 @@ class AuthSettings(ServiceSettings):
         365, alias="SESSION_DAYS", ge=1, le=3650, description="days after which a session is over in any case"
     )
     logins_per_ip: int = Field(
-        60,
+        100,
         alias="LOGINS_PER_IP",
         ge=1,
         le=100_000,

@@ -33,6 +33,10 @@ class SignupPolicy:
     admin_emails: frozenset[str]
     first_is_admin: bool
 
+    @property
+    def lets_anybody_join(self) -> bool:
+        return self.domains is None or bool(self.domains | self.admin_emails)
+
     def meet(self, email: str) -> Newcomer:
         is_admin = email in self.admin_emails
         return Newcomer(

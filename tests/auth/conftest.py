@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -9,11 +10,14 @@ import psycopg
 import pytest
 from flask import Flask
 
+from ops.migrate import APP_ROLE
+from ops.postgres import Cluster
 from services.auth.app import create_app
 from services.auth.parts import Parts
 from services.auth.settings import AuthSettings
 from shared.database import PostgresDatabase
 from tests.auth.visitor import Visitor
+from tests.conftest import APP_PASSWORD
 
 SERVICE_TOKEN = "a-service-token-of-thirty-two-characters"
 AUTH_SECRET = "an-auth-secret-of-thirty-two-characters"
@@ -64,6 +68,22 @@ def make_app(database_url: str) -> Iterator[MakeApp]:
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
     return make_app()
+
+
+@pytest.fixture(scope="module")
+def lasting_app(postgres: Cluster, template: str) -> Iterator[Flask]:
+    """One app and database for many tests that don't mind each other's rows."""
+    name = f"test_{secrets.token_hex(6)}"
+    postgres.create_database(name, template)
+    with running(postgres.url(name, APP_ROLE, APP_PASSWORD)) as app:
+        yield app
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def newcomer(lasting_app: Flask) -> Visitor:
+    """Somebody nobody has seen before."""
+    return Visitor(lasting_app, f"p{secrets.token_hex(6)}@example.org")
 
 
 @pytest.fixture

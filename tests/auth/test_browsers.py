@@ -62,18 +62,18 @@ def test_cookies_are_secure_on_https_and_may_span_hosts(make_app: MakeApp) -> No
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
-def test_no_other_page_signs_anybody_in(browser: FlaskClient, ann: Visitor, origin: str) -> None:
-    mail = ann.ask()
+def test_no_other_page_signs_anybody_in(newcomer: Visitor, origin: str) -> None:
+    browser, mail = newcomer.app.test_client(), newcomer.ask()
     for arguments in (
         {"json": {"token_hash": mail.token}},
-        {"json": {"email": ann.email, "code": mail.code}},
+        {"json": {"email": newcomer.email, "code": mail.code}},
         {"data": {"token_hash": mail.token}},
     ):
         answer = browser.post("/auth/confirm", headers={"Origin": origin}, **arguments)
         assert answer.status_code == 403
         assert "Set-Cookie" not in answer.headers
         assert "Access-Control-Allow-Origin" not in answer.headers
-    assert ann.confirm(token_hash=mail.token).status_code == 200
+    assert newcomer.confirm(token_hash=mail.token).status_code == 200
 
 
 def test_a_browser_refreshes_by_cookie_from_our_pages_only(browser: FlaskClient, ann: Visitor) -> None:

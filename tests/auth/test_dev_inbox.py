@@ -48,14 +48,14 @@ def test_nothing_is_remembered_for_longer_than_an_hour(ann: Visitor, owner: Owne
         {"Host": ""},
     ],
 )
-def test_it_is_not_there_for_who_may_come_from_elsewhere(ann: Visitor, headers: dict[str, str]) -> None:
-    answer = ann.call("GET", "/dev/inbox", headers=headers)
+def test_it_is_not_there_for_who_may_come_from_elsewhere(newcomer: Visitor, headers: dict[str, str]) -> None:
+    answer = newcomer.call("GET", "/dev/inbox", headers=headers)
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:5001", "127.0.0.1:5001", "127.8.8.8", "[::1]:5001"])
-def test_it_is_there_by_every_name_of_this_machine(ann: Visitor, host: str) -> None:
-    assert ann.call("GET", "/dev/inbox", headers={"Host": host}).status_code == 200
+def test_it_is_there_by_every_name_of_this_machine(newcomer: Visitor, host: str) -> None:
+    assert newcomer.call("GET", "/dev/inbox", headers={"Host": host}).status_code == 200
 
 
 def test_it_is_not_there_beyond_loopback_or_beside_smtp(make_app: MakeApp) -> None:

@@ -55,17 +55,17 @@ def test_a_link_ends_after_ten_minutes(ann: Visitor, owner: Owner) -> None:
 
 
 @pytest.mark.parametrize("tampered", ["", "x", "{token}x", "{token}\u0000", "{cut}", "ü", "' or 1=1 --"])
-def test_a_tampered_link_is_refused_like_an_old_one(ann: Visitor, tampered: str) -> None:
-    token = ann.ask().token
+def test_a_tampered_link_is_refused_like_an_old_one(newcomer: Visitor, tampered: str) -> None:
+    token = newcomer.ask().token
     wrong = tampered.format(token=token, cut=token[:-1])
-    page = ann.call("GET", "/auth/confirm", query_string={"token_hash": wrong})
+    page = newcomer.call("GET", "/auth/confirm", query_string={"token_hash": wrong})
     assert (page.status_code, page.mimetype) == (403, "text/html")
-    form = ann.call("POST", "/auth/confirm", data={"token_hash": wrong}, headers={"Origin": OWN_ORIGIN})
+    form = newcomer.call("POST", "/auth/confirm", data={"token_hash": wrong}, headers={"Origin": OWN_ORIGIN})
     assert form.status_code in (403, 422)
     assert "Set-Cookie" not in form.headers
     if wrong and "\u0000" not in wrong:
-        assert ann.confirm(token_hash=wrong).get_json()["code"] == "link_expired"
-    assert ann.confirm(token_hash=token).status_code == 200
+        assert newcomer.confirm(token_hash=wrong).get_json()["code"] == "link_expired"
+    assert newcomer.confirm(token_hash=token).status_code == 200
 
 
 def test_a_hundred_confirmations_at_once_make_one_session(ann: Visitor, owner: Owner) -> None:

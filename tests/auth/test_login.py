@@ -105,8 +105,8 @@ def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(make_app: MakeAp
         [],
     ],
 )
-def test_what_is_no_address_is_malformed(ann: Visitor, email: object) -> None:
-    answer = ann.call("POST", "/auth/login", json={"email": email})
+def test_what_is_no_address_is_malformed(newcomer: Visitor, email: object) -> None:
+    answer = newcomer.call("POST", "/auth/login", json={"email": email})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "malformed")
     assert [problem["field"] for problem in answer.get_json()["fields"]] == ["email"]
 
@@ -121,16 +121,16 @@ def test_what_is_no_address_is_malformed(ann: Visitor, email: object) -> None:
         ("ann@intranet.local", "ann@intranet.local"),
     ],
 )
-def test_an_address_has_one_spelling(app: Flask, written: str, kept: str) -> None:
-    Visitor(app, "").call("POST", "/auth/login", json={"email": written})
-    visitor = Visitor(app, kept)
+def test_an_address_has_one_spelling(lasting_app: Flask, written: str, kept: str) -> None:
+    Visitor(lasting_app, "").call("POST", "/auth/login", json={"email": written})
+    visitor = Visitor(lasting_app, kept)
     assert visitor.confirm(email=kept, code=visitor.mails()[0].code).get_json()["user"]["email"] == kept
 
 
-def test_a_password_is_refused_until_there_are_passwords(ann: Visitor) -> None:
-    answer = ann.call("POST", "/auth/login", json={"email": ann.email, "password": "correct horse"})
+def test_a_password_is_refused_until_there_are_passwords(newcomer: Visitor) -> None:
+    answer = newcomer.call("POST", "/auth/login", json={"email": newcomer.email, "password": "correct horse"})
     assert (answer.status_code, answer.get_json()["fields"][0]["field"]) == (422, "password")
-    assert ann.mails() == []
+    assert newcomer.mails() == []
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_password_is_refused_until_there_are_passwords(ann: Visitor) -> None:
     ],
 )
 def test_bodies_that_are_no_login_are_the_contracts_errors(
-    ann: Visitor, body: bytes, kind: str, status: int, code: str
+    newcomer: Visitor, body: bytes, kind: str, status: int, code: str
 ) -> None:
-    answer = ann.call("POST", "/auth/login", data=body, content_type=kind)
+    answer = newcomer.call("POST", "/auth/login", data=body, content_type=kind)
     assert (answer.status_code, answer.get_json()["code"]) == (status, code)
 
 
@@ -202,6 +202,14 @@ class TestSignup:
         assert Visitor(app, "ben@example.org").sign_in().user["role"] == "admin"
         assert Visitor(app, "cho@example.org").sign_in().user["role"] == "member"
 
+    def test_who_is_named_later_becomes_admin_at_the_next_sign_in(self, make_app: MakeApp) -> None:
+        before = make_app()
+        for email in ("ann@example.org", "ben@example.org", "cho@example.org"):
+            Visitor(before, email).sign_in()
+        after = make_app(ADMIN_EMAILS="ben@example.org")
+        assert Visitor(after, "ben@example.org").sign_in().user["role"] == "admin"
+        assert Visitor(after, "cho@example.org").sign_in().user["role"] == "member"
+
 
 @pytest.mark.parametrize(
     ("email", "name"),
@@ -214,5 +222,5 @@ class TestSignup:
         ("4711@example.org", "4711"),
     ],
 )
-def test_a_new_person_gets_a_name_to_go_by(app: Flask, email: str, name: str) -> None:
-    assert Visitor(app, email).sign_in().user["name"] == name
+def test_a_new_person_gets_a_name_to_go_by(lasting_app: Flask, email: str, name: str) -> None:
+    assert Visitor(lasting_app, email).sign_in().user["name"] == name

@@ -119,18 +119,18 @@ def test_the_access_cookie_signs_out_too_and_a_dead_refresh_cookie_is_no_error(a
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://localhost:3001"])
-def test_cookies_from_elsewhere_sign_nobody_out(ann: Visitor, origin: str | None) -> None:
-    ann.sign_in()
-    for cookie in (f"pulse_refresh={ann.refresh_token}", f"pulse_access={ann.access_token}"):
-        answer = post_with_cookie(ann, "/auth/logout", cookie, origin)
+def test_cookies_from_elsewhere_sign_nobody_out(newcomer: Visitor, origin: str | None) -> None:
+    newcomer.sign_in()
+    for cookie in (f"pulse_refresh={newcomer.refresh_token}", f"pulse_access={newcomer.access_token}"):
+        answer = post_with_cookie(newcomer, "/auth/logout", cookie, origin)
         assert (answer.status_code, answer.get_json()["code"]) == (403, "origin_not_allowed")
-    assert ann.call("GET", "/auth/session").status_code == 200
+    assert newcomer.call("GET", "/auth/session").status_code == 200
 
 
-def test_signing_out_without_being_signed_in_is_401(ann: Visitor) -> None:
-    assert ann.call("POST", "/auth/logout", json={}).status_code == 401
-    assert ann.call("POST", "/auth/logout", json={}, headers={"Authorization": "Bearer x"}).status_code == 401
-    assert ann.call("POST", "/auth/logout", json={"scope": "everything"}).status_code == 422
+def test_signing_out_without_being_signed_in_is_401(newcomer: Visitor) -> None:
+    assert newcomer.call("POST", "/auth/logout", json={}).status_code == 401
+    assert newcomer.call("POST", "/auth/logout", json={}, headers={"Authorization": "Bearer x"}).status_code == 401
+    assert newcomer.call("POST", "/auth/logout", json={"scope": "everything"}).status_code == 422
 
 
 def test_revocations_are_read_on_from_a_position_and_only_by_services(ann: Visitor) -> None:

@@ -10,16 +10,16 @@ from tests.auth.visitor import Visitor
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
 
-def test_the_page_shows_one_button_and_whom_it_is_for(ann: Visitor) -> None:
-    ann.call("POST", "/auth/login", json={"email": ann.email}, headers={"User-Agent": FIREFOX})
-    mail = ann.mails()[0]
-    page = ann.call("GET", "/auth/confirm", query_string={"token_hash": mail.token})
+def test_the_page_shows_one_button_and_whom_it_is_for(newcomer: Visitor) -> None:
+    newcomer.call("POST", "/auth/login", json={"email": newcomer.email}, headers={"User-Agent": FIREFOX})
+    mail = newcomer.mails()[0]
+    page = newcomer.call("GET", "/auth/confirm", query_string={"token_hash": mail.token})
     text = page.get_data(as_text=True)
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert text.count("<button") == 1
-    assert "Sign in as a***@example.org" in text
+    assert "Sign in as p***@example.org" in text
     assert "Asked for just now from Firefox on Linux" in text
-    assert ann.email not in text
+    assert newcomer.email not in text
     assert mail.code not in text
     assert "<script" not in text
     assert not re.search(r"\sstyle=|\son\w+=", text)
@@ -38,25 +38,25 @@ def test_the_pages_headers_let_nothing_in_and_nothing_out(make_app: MakeApp) -> 
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_link_that_no_longer_works_leads_back_to_sign_in(ann: Visitor) -> None:
-    mail = ann.ask()
-    ann.confirm(token_hash=mail.token)
+def test_a_link_that_no_longer_works_leads_back_to_sign_in(newcomer: Visitor) -> None:
+    mail = newcomer.ask()
+    newcomer.confirm(token_hash=mail.token)
     query = {"token_hash": mail.token}
     for page in (
-        ann.call("GET", "/auth/confirm", query_string=query),
-        ann.call("POST", "/auth/confirm", data=query, headers={"Origin": OWN_ORIGIN}),
-        ann.call("GET", "/auth/confirm"),
+        newcomer.call("GET", "/auth/confirm", query_string=query),
+        newcomer.call("POST", "/auth/confirm", data=query, headers={"Origin": OWN_ORIGIN}),
+        newcomer.call("GET", "/auth/confirm"),
     ):
         assert (page.status_code, page.mimetype) == (403, "text/html")
         assert f'href="{PAGES}/login"' in page.get_data(as_text=True)
 
 
-def test_nothing_from_the_address_line_becomes_markup(ann: Visitor) -> None:
-    token, evil = ann.ask().token, '"><script>alert(1)</script>'
+def test_nothing_from_the_address_line_becomes_markup(newcomer: Visitor) -> None:
+    token, evil = newcomer.ask().token, '"><script>alert(1)</script>'
     for query in ({"token_hash": token, "redirect_to": PAGES + "/" + evil, "type": evil}, {"token_hash": evil}):
-        assert "<script" not in ann.call("GET", "/auth/confirm", query_string=query).get_data(as_text=True)
+        assert "<script" not in newcomer.call("GET", "/auth/confirm", query_string=query).get_data(as_text=True)
 
 
-def test_the_style_sheet_is_served(ann: Visitor) -> None:
-    style = ann.call("GET", "/auth/style.css")
+def test_the_style_sheet_is_served(newcomer: Visitor) -> None:
+    style = newcomer.call("GET", "/auth/style.css")
     assert (style.status_code, style.mimetype) == (200, "text/css")

@@ -15,47 +15,49 @@ from tests.auth.visitor import Visitor
 AGE = "update builtin_auth.refresh_tokens set spent_at = spent_at - interval '11 seconds'"
 
 
-def test_a_session_shows_who_and_until_when(ann: Visitor) -> None:
-    ann.sign_in()
-    answer = ann.call("GET", "/auth/session").get_json()
-    assert answer["user"] == ann.user
-    claims = jwt.decode(ann.access_token, options={"verify_signature": False})
+def test_a_session_shows_who_and_until_when(newcomer: Visitor) -> None:
+    newcomer.sign_in()
+    answer = newcomer.call("GET", "/auth/session").get_json()
+    assert answer["user"] == newcomer.user
+    claims = jwt.decode(newcomer.access_token, options={"verify_signature": False})
     assert datetime.fromisoformat(answer["expires_at"]) == datetime.fromtimestamp(claims["exp"], UTC)
 
 
-def test_an_access_token_says_what_the_contract_says(ann: Visitor) -> None:
-    ann.sign_in()
-    claims = jwt.decode(ann.access_token, options={"verify_signature": False})
-    header = jwt.get_unverified_header(ann.access_token)
-    key = next(k for k in ann.call("GET", "/.well-known/jwks.json").get_json()["keys"] if k["kid"] == header["kid"])
+def test_an_access_token_says_what_the_contract_says(newcomer: Visitor) -> None:
+    newcomer.sign_in()
+    claims = jwt.decode(newcomer.access_token, options={"verify_signature": False})
+    header = jwt.get_unverified_header(newcomer.access_token)
+    key = next(
+        k for k in newcomer.call("GET", "/.well-known/jwks.json").get_json()["keys"] if k["kid"] == header["kid"]
+    )
     assert header["alg"] == "ES256"
-    assert jwt.decode(ann.access_token, jwt.PyJWK(key), algorithms=["ES256"], audience="authenticated") == claims
-    assert claims["sub"] == ann.user["id"]
+    assert jwt.decode(newcomer.access_token, jwt.PyJWK(key), algorithms=["ES256"], audience="authenticated") == claims
+    assert claims["sub"] == newcomer.user["id"]
     assert (claims["aud"], claims["role"], claims["iss"]) == ("authenticated", "authenticated", "http://localhost:5001")
     assert isinstance(claims["iat"], float)
     assert 590 < claims["exp"] - claims["iat"] <= 600
     assert set(claims) == {"iss", "sub", "aud", "role", "session_id", "iat", "exp"}
 
 
-def test_a_refresh_gives_new_tokens_of_the_same_session(ann: Visitor) -> None:
-    ann.sign_in()
-    before = jwt.decode(ann.access_token, options={"verify_signature": False})
-    spent = ann.refresh_token
-    ann.keep(ann.refresh())
-    after = jwt.decode(ann.access_token, options={"verify_signature": False})
+def test_a_refresh_gives_new_tokens_of_the_same_session(newcomer: Visitor) -> None:
+    newcomer.sign_in()
+    before = jwt.decode(newcomer.access_token, options={"verify_signature": False})
+    spent = newcomer.refresh_token
+    newcomer.keep(newcomer.refresh())
+    after = jwt.decode(newcomer.access_token, options={"verify_signature": False})
     assert (after["session_id"], after["sub"]) == (before["session_id"], before["sub"])
-    assert ann.refresh_token != spent
-    assert ann.call("GET", "/auth/session").status_code == 200
+    assert newcomer.refresh_token != spent
+    assert newcomer.call("GET", "/auth/session").status_code == 200
 
 
-def test_two_tabs_that_refresh_at_once_both_go_on(ann: Visitor) -> None:
-    ann.sign_in()
+def test_two_tabs_that_refresh_at_once_both_go_on(newcomer: Visitor) -> None:
+    newcomer.sign_in()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: ann.refresh(), range(8)))
+        answers = list(pool.map(lambda _: newcomer.refresh(), range(8)))
     assert {answer.status_code for answer in answers} == {200}
     successors = [answer.get_json()["refresh_token"] for answer in answers]
     assert len(set(successors)) == 8
-    assert [ann.refresh(token).status_code for token in successors[:2]] == [200, 200]
+    assert [newcomer.refresh(token).status_code for token in successors[:2]] == [200, 200]
 
 
 def test_a_spent_token_counts_while_its_successor_is_unused(ann: Visitor, owner: Owner) -> None:
@@ -68,12 +70,12 @@ def test_a_spent_token_counts_while_its_successor_is_unused(ann: Visitor, owner:
     assert ann.refresh(again.get_json()["refresh_token"]).status_code == 200
 
 
-def test_a_spent_token_counts_for_ten_seconds_also_when_its_successor_was_used(ann: Visitor) -> None:
-    ann.sign_in()
-    spent = ann.refresh_token
-    ann.keep(ann.refresh())
-    ann.keep(ann.refresh())
-    assert ann.refresh(spent).status_code == 200
+def test_a_spent_token_counts_for_ten_seconds_also_when_its_successor_was_used(newcomer: Visitor) -> None:
+    newcomer.sign_in()
+    spent = newcomer.refresh_token
+    newcomer.keep(newcomer.refresh())
+    newcomer.keep(newcomer.refresh())
+    assert newcomer.refresh(spent).status_code == 200
 
 
 def test_later_reuse_ends_the_whole_family_at_once(ann: Visitor, owner: Owner) -> None:
@@ -121,9 +123,9 @@ def test_a_refresh_prolongs_what_is_idle_but_not_the_whole(ann: Visitor, owner: 
     assert owner("select expires_at from builtin_auth.sessions") == before
 
 
-def test_an_unknown_token_is_refused_and_none_is_not_signed_in(ann: Visitor) -> None:
-    assert ann.refresh("made-up").get_json()["code"] == "session_over"
-    nothing = ann.call("POST", "/auth/refresh")
+def test_an_unknown_token_is_refused_and_none_is_not_signed_in(newcomer: Visitor) -> None:
+    assert newcomer.refresh("made-up").get_json()["code"] == "session_over"
+    nothing = newcomer.call("POST", "/auth/refresh")
     assert (nothing.status_code, nothing.get_json()["code"]) == (401, "not_authenticated")
 
 
@@ -134,11 +136,11 @@ def test_a_person_who_was_deleted_is_account_unknown(ann: Visitor, owner: Owner)
         assert (answer.status_code, answer.get_json()["code"]) == (401, "account_unknown")
 
 
-def test_tokens_that_are_not_ours_are_refused(ann: Visitor) -> None:
-    ann.sign_in()
-    head, body, signature = ann.access_token.split(".")
-    claims = jwt.decode(ann.access_token, options={"verify_signature": False})
-    kid = jwt.get_unverified_header(ann.access_token)["kid"]
+def test_tokens_that_are_not_ours_are_refused(newcomer: Visitor) -> None:
+    newcomer.sign_in()
+    head, body, signature = newcomer.access_token.split(".")
+    claims = jwt.decode(newcomer.access_token, options={"verify_signature": False})
+    kid = jwt.get_unverified_header(newcomer.access_token)["kid"]
     forged = [
         f"{head}.{body}.{signature[:-4]}AAAA",
         jwt.encode(claims, "", algorithm="none", headers={"kid": kid}),
@@ -148,7 +150,7 @@ def test_tokens_that_are_not_ours_are_refused(ann: Visitor) -> None:
         "a.b.c",
     ]
     for token in forged:
-        answer = ann.call("GET", "/auth/session", headers={"Authorization": f"Bearer {token}"})
+        answer = newcomer.call("GET", "/auth/session", headers={"Authorization": f"Bearer {token}"})
         assert (answer.status_code, answer.get_json()["code"]) == (401, "not_authenticated")
 
 

@@ -5,15 +5,26 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from flask import Flask
 
 from tests.auth.visitor import Visitor
 
 
-@pytest.fixture
-def cho(ann: Visitor, ben: Visitor) -> Visitor:
-    ann.sign_in()  # the first: an admin
-    ben.sign_in()
-    return Visitor(ann.app, "cho.park@example.org").sign_in()
+@pytest.fixture(scope="module")
+def ann(lasting_app: Flask) -> Visitor:
+    return Visitor(lasting_app, "ann@example.org").sign_in()  # the first: an admin
+
+
+@pytest.fixture(scope="module")
+def ben(lasting_app: Flask, ann: Visitor) -> Visitor:
+    assert ann.user["role"] == "admin"
+    return Visitor(lasting_app, "ben@example.org").sign_in()
+
+
+@pytest.fixture(scope="module")
+def cho(lasting_app: Flask, ben: Visitor) -> Visitor:
+    assert ben.user["role"] == "member"
+    return Visitor(lasting_app, "cho.park@example.org").sign_in()
 
 
 def names(answer: object) -> list[str]:
