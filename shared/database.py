@@ -22,6 +22,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shared.errors import DatabaseRefusal, Malformed, Unavailable
 
 POOL_WAIT_SECONDS = 5.0
+RECONNECT_SECONDS = 2.0  # after so long of trying, whoever wants a connection next starts anew
 TRANSACTION_POOLER_PORT = 6543
 
 log = structlog.get_logger()
@@ -60,6 +61,8 @@ class PostgresDatabase:
             min_size=1,
             max_size=connections,
             timeout=POOL_WAIT_SECONDS,
+            # Its pauses double without end otherwise: after an outage of a minute, another one until it looks again.
+            reconnect_timeout=RECONNECT_SECONDS,
             open=False,
             check=_check_alive,
             name=f"pulse-{os.getpid()}",
