@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from openapi_spec_validator import validate
 
 from tests.system.conftest import Room
+from tests.system.http import Http
 from tests.system.stack import Stack
+from tests.system.waiting import eventually
 
 pytestmark = pytest.mark.system
 
@@ -30,7 +33,9 @@ def test_an_answer_of_another_shape_is_noticed(room: Room) -> None:
     response = room.ann.chat.request("GET", f"/conversations/{room.id}")
     contract.check(response)
 
-    for wrong in ({}, [], {**response.json(), "kind": "other"}, {**response.json(), "id": "no id"}):
+    right = response.json()
+    wrongs: list[Any] = [{}, [], {**right, "kind": "other"}, {**right, "id": "no id"}]
+    for wrong in wrongs:
         response._content = json.dumps(wrong).encode()
         with pytest.raises(AssertionError):
             contract.check(response)
@@ -38,19 +43,28 @@ def test_an_answer_of_another_shape_is_noticed(room: Room) -> None:
 
 def test_a_request_id_travels_through_the_services(room: Room) -> None:
     def logged(process: str, request_id: str) -> list[str]:
-        entries = getattr(room.stack, process).log_entries()
-        return [entry["route"] for entry in entries if entry.get("request_id") == request_id and "route" in entry]
+        """The routes whose log lines name the id, as their own or as what caused them."""
+        return [
+            entry["route"]
+            for entry in getattr(room.stack, process).log_entries()
+            if "route" in entry and request_id in (entry.get("request_id"), *entry.get("request_ids", ()))
+        ]
 
-    asking, leaving = f"asking-{uuid4()}", f"leaving-{uuid4()}"
-    asked = room.ann.chat.request("GET", "/presence", params={"ids": room.ben.id}, headers={"X-Request-Id": asking})
-    left = room.ann.auth.request("POST", "/auth/logout", json={}, headers={"X-Request-Id": leaving})
+    def call(http: Http, method: str, path: str, **arguments: Any) -> str:
+        request_id = f"test-{uuid4()}"
+        answer = http.request(method, path, headers={"X-Request-Id": request_id}, **arguments)
+        assert answer.headers["X-Request-Id"] == request_id
+        return request_id
 
-    assert asked.headers["X-Request-Id"] == asking
-    assert left.headers["X-Request-Id"] == leaving
+    sending = call(room.ann.chat, "POST", "/chat/send", json={"conversation_id": room.id, "content": "hello"})
+    asking = call(room.ann.chat, "GET", "/presence", params={"ids": room.ben.id})
+    leaving = call(room.ann.auth, "POST", "/auth/logout", json={})
+
+    assert logged("chat", sending) == ["/chat/send"]
     assert logged("chat", asking) == ["/presence"]
-    assert logged("websocket", asking) == ["/online"]
     assert logged("auth", leaving) == ["/auth/logout"]
-    assert logged("websocket", leaving) == ["/disconnect"]
+    for request_id, route in ((sending, "/deliver"), (asking, "/online"), (leaving, "/disconnect")):
+        eventually(lambda i=request_id, r=route: logged("websocket", i) == [r], f"{route} in the log")  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("service", ["auth", "chat", "websocket"])

@@ -30,7 +30,8 @@ def is_shut_out(person: Person, *transports: str) -> bool:
     try:
         device.connect()
     except socketio.exceptions.ConnectionError:
-        return device.refused[0] == "" and device.connects == 0
+        refusal = device.refused[0]
+        return (refusal["message"], refusal["data"]["code"], device.connects) == ("unauthorized", "unauthorized", 0)
     device.close()
     return False
 
