@@ -29,23 +29,30 @@ class Events:
         self._server = socketio.server
         self._sessions, self._identity = sessions, identity
 
-    def connect(self, auth: Any = None) -> None:
+    def connect(self, auth: Any = None) -> dict[str, Any] | None:
+        connection_id = _connection_id()
+        if self._sessions.connections.find(connection_id) is not None:
+            return self.other("connect")  # an event that is only called so
         try:
             caller = _identify(self._identity, auth)
         except AppError as error:
             answer = _refuse(error)
             log.info("connect_refused", origin=request.headers.get("Origin"), **_reason(answer))
             raise Refused(answer["code"], answer) from None
-        connection_id = _connection_id()
         client = self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(connection_id, "/"))
         if client is None or client.closed:
             raise Refused("gone", {"code": "gone"})  # it hung up while auth was asked for keys
         self._sessions.open(Connection(connection_id, caller, client))
+        return None
 
-    def disconnect(self, reason: str) -> None:
-        connection = self._sessions.connections.find(_connection_id())
+    def disconnect(self, reason: Any = "", *_: Any) -> dict[str, Any] | None:
+        connection_id = _connection_id()
+        if self._server.manager.is_connected(connection_id, "/"):
+            return self.other("disconnect")
+        connection = self._sessions.connections.find(connection_id)
         if connection is not None:
-            self._sessions.close(connection, reason)
+            self._sessions.close(connection, str(reason))
+        return None
 
     def authenticate(self, *arguments: Any) -> dict[str, Any]:
         connection = self._sessions.connections.find(_connection_id())
@@ -61,7 +68,7 @@ class Events:
             log.info("authenticate_refused", **_reason(answer))
             return answer
 
-    def other(self, _event: str, *_arguments: Any) -> dict[str, str]:
+    def other(self, _event: str, *_arguments: Any) -> dict[str, Any]:
         return {"code": "unknown_event", "message": "Commands travel by HTTP; here only authenticate is understood."}
 
     def install(self, socketio: SocketIO) -> None:
