@@ -120,6 +120,7 @@ def _serve_files(app: Flask, dist: Path, headers: dict[str, str]) -> None:
         app.wsgi_app,
         root=str(dist),
         max_age=0,
+        allow_all_origins=False,
         immutable_file_test=r"^/assets/",
         add_headers_function=add_headers,
         mimetypes={".webmanifest": "application/manifest+json"},

@@ -25,6 +25,8 @@ export function ChatPage(): ReactElement {
 
   async function signOut(): Promise<void> {
     await session.signOut();
+    // Whoever signs in here next need not have been where we were.
+    getRouter().go(paths.login(paths.chat), { replace: true });
     live.forget();
     drafts.forget(live.chat.me.id);
   }

@@ -27,6 +27,7 @@ export class Chat {
   readonly #catchUp: CatchUp;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
+  #asked = new Set<string>();
   #live = false;
   #stopped = false;
 
@@ -113,7 +114,6 @@ export class Chat {
 
   #applied(event: LogEvent): void {
     if (event.event === "message.sent") this.typing.clear(event.data.conversation_id, event.data.message.sender_id);
-    if (event.event === "conversation.created") this.#readPresence();
   }
 
   #read(event: ReadEvent): void {
@@ -127,12 +127,19 @@ export class Chat {
   }
 
   #learn(): void {
-    this.people.learn(this.conversations.getSnapshot().list.flatMap((summary) => (summary.peer ? [...summary.members, summary.peer] : summary.members)));
+    const { list, status } = this.conversations.getSnapshot();
+    this.people.learn(list.flatMap((summary) => (summary.peer ? [...summary.members, summary.peer] : summary.members)));
+    // Events tell only of changes: of somebody new we must ask.
+    if (status === "ready" && this.#peers().some((id) => !this.#asked.has(id))) this.#readPresence();
+  }
+
+  #peers(): string[] {
+    return this.conversations.getSnapshot().list.flatMap((summary) => (summary.peer === null ? [] : [summary.peer.id]));
   }
 
   #readPresence(): void {
-    const ids = this.conversations.getSnapshot().list.flatMap((summary) => (summary.peer === null ? [] : [summary.peer.id]));
-    this.presence.read([...new Set(ids)]).catch(() => undefined); // dots are a hint; the next catch-up asks again
+    this.#asked = new Set(this.#peers());
+    this.presence.read([...this.#asked]).catch(() => undefined); // dots are a hint; the next catch-up asks again
   }
 }
 

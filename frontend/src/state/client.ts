@@ -55,7 +55,7 @@ export class Client {
     });
     const realtime = new Realtime(socket, {
       renew,
-      freshToken: () => this.session.freshToken(),
+      extend: () => this.session.freshToken(),
       event: (name, data) => chat.event(name, data),
       connected: () => chat.connected(),
       resync: () => chat.refresh(),

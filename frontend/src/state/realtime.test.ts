@@ -53,7 +53,10 @@ beforeEach(() => {
   vi.useFakeTimers();
   socket = new FakeSocket();
   ports = {
-    freshToken: vi.fn(() => Promise.resolve("fresh")),
+    extend: vi.fn(() => {
+      realtime.authenticate("fresh");
+      return Promise.resolve();
+    }),
     renew: vi.fn(() => Promise.resolve(true)),
     event: vi.fn(),
     connected: vi.fn(),

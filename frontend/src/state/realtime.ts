@@ -6,8 +6,8 @@ import type { SessionEnded } from "../api/types";
 export type RealtimeState = "connecting" | "online" | "offline";
 
 export interface RealtimePorts {
-  /** A fresh access token, null when signed out. */
-  freshToken(): Promise<string | null>;
+  /** Gets a fresh access token, which then comes to `authenticate`. */
+  extend(): Promise<unknown>;
   /** Renews the cookies the handshake uses; false when signed out. */
   renew(): Promise<boolean>;
   event(name: string, data: unknown): void;
@@ -77,18 +77,10 @@ export class Realtime extends Store<RealtimeState> {
 
   #event(name: string, data: unknown): void {
     if (name === "resync") this.#ports.resync();
-    else if (name === "session.expiring") this.#extend();
+    // If it fails, the server closes with `expired`, and we come back with fresh cookies.
+    else if (name === "session.expiring") this.#ports.extend().catch(() => undefined);
     else if (name === "session.ended") this.#ended(data as SessionEnded);
     else this.#ports.event(name, data);
-  }
-
-  #extend(): void {
-    this.#ports.freshToken().then(
-      (token) => {
-        if (token !== null) this.authenticate(token);
-      },
-      () => undefined, // the server closes with `expired`, and we come back with fresh cookies
-    );
   }
 
   /** `signed_out` may be meant for this session or be old news: auth knows. */

@@ -12,12 +12,11 @@ const LOCK = "pulse.session";
 const EARLY_MS = 60_000;
 const SHORTEST_WAIT_MS = 10_000;
 
-/** Who is signed in. The cookies are the browser's; the access token is kept in memory for the socket only. */
+/** Who is signed in. The cookies are the browser's; an access token only passes through, to the socket. */
 export class Session extends Store<SessionState> {
   readonly #api: AuthApi;
   readonly #storage: KeyValues;
   readonly #locks: LockManager | undefined;
-  #token: string | null = null;
   #renewing: Promise<boolean> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Called with each new access token. */
@@ -43,7 +42,6 @@ export class Session extends Store<SessionState> {
   }
 
   accept(session: Shape): void {
-    this.#token = session.access_token;
     this.#storage.set(RENEWED_KEY, String(Date.now()));
     this.#signedIn(session.user);
     this.#schedule(session.expires_at);
@@ -61,11 +59,9 @@ export class Session extends Store<SessionState> {
     return this.#renewing;
   }
 
-  /** A fresh access token for the socket; null when signed out. */
-  async freshToken(): Promise<string | null> {
-    const before = this.#token;
-    await this.#underLock(() => this.#renewNow());
-    return this.#token === before ? null : this.#token;
+  /** Gets this tab an access token of its own, which cookies renewed by another tab do not bring. */
+  freshToken(): Promise<boolean> {
+    return this.#underLock(() => this.#renewNow());
   }
 
   async signOut(): Promise<void> {
@@ -78,7 +74,6 @@ export class Session extends Store<SessionState> {
   /** The session is over, here or in another tab. */
   ended(): void {
     clearTimeout(this.#timer);
-    this.#token = null;
     this.#storage.remove(SIGNED_IN_KEY);
     this.set({ status: "signed-out" });
   }

@@ -88,12 +88,16 @@ export function Composer({ owner, lane, to, onSend, onTyping }: Props): ReactEle
   );
 }
 
+function characters(count: number): string {
+  return `${count.toLocaleString()} ${count === 1 ? "character" : "characters"}`;
+}
+
 function Counter({ length }: { length: number }): ReactElement | null {
   if (length <= COUNTER_FROM) return null;
   const left = CONTENT_LIMIT - length;
   return (
     <p id="composer-count" className={left < 0 ? `${styles.count} ${styles.over}` : styles.count} role="status">
-      {left < 0 ? `${(-left).toLocaleString()} characters too many` : `${left.toLocaleString()} characters left`}
+      {left < 0 ? `${characters(-left)} too many` : `${characters(left)} left`}
     </p>
   );
 }
