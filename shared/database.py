@@ -112,7 +112,9 @@ class PostgresDatabase:
 
 def _check_alive(connection: psycopg.Connection) -> None:
     """An idle connection has nothing to read; if it does, the server has closed it. Costs no round trip."""
-    if select.select([connection.fileno()], [], [], 0)[0]:
+    idle = select.poll()  # unlike select() it takes descriptors above 1,023, which a server with many clients has
+    idle.register(connection.fileno(), select.POLLIN)
+    if idle.poll(0):
         connection.close()  # left open, the pool would take it back as sound and hand it out again for ever
         raise psycopg.OperationalError("closed by the server while idle")
 
@@ -136,6 +138,8 @@ def _translate(error: psycopg.Error, sent: bool) -> Exception:
     if state[:2] in ("53", "57", "08", "28") or (not state and isinstance(error, psycopg.OperationalError)):
         kind = OutcomeUnknown if sent and not state.startswith(("53", "28")) else Unavailable
         return kind("The database is not answering. Try again in a moment.")
+    if state in ("3F000", "42883") and not error.diag.context:  # with a context it is a bug inside a function
+        return Unavailable("The database lacks functions of this version: it has not been migrated (make migrate).")
     if state.startswith("22") or (isinstance(error, psycopg.DataError) and not state):
         # A value no schema of ours should let through (a forged cursor, a NUL): bad input, as PostgREST has it.
         log.warning("value_refused", sqlstate=state, cause=str(error))

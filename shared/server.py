@@ -49,8 +49,10 @@ def serve(name: str, module: str, settings: Settings, *, workers: int, threads: 
     figures = tempfile.mkdtemp(prefix=f"pulse-{name}-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
     master = os.getpid()
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     options = {
-        "bind": f"{settings.host}:{settings.port}",
+        "bind": f"{host}:{settings.port}",
+        "limit_request_line": 8190,  # gunicorn's most; /presence takes 200 ids, and its default has room for 109
         "workers": workers,
         "threads": threads,
         "worker_class": "gthread",

@@ -29,7 +29,8 @@ class ServiceClient:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy meant for the outside must not see service calls
         self._session.headers["Authorization"] = f"Bearer {service_token}"
-        self._session.mount("http", HTTPAdapter(pool_maxsize=32))
+        for scheme in ("http://", "https://"):  # whole: a shorter prefix would come after requests' own adapters
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=32))
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         return self._call("GET", path, params=query)
@@ -62,4 +63,7 @@ class ServiceClient:
 
 def fetch_jwks(auth: ServiceClient) -> list[dict[str, Any]]:
     """The public keys auth signs with. Raises Unavailable."""
-    return list(auth.get("/.well-known/jwks.json")["keys"])
+    try:
+        return list(auth.get("/.well-known/jwks.json")["keys"])
+    except (ServiceRefused, KeyError, TypeError) as error:  # somebody answers at AUTH_URL, but not auth
+        raise Unavailable() from error

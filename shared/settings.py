@@ -22,6 +22,10 @@ class SettingsError(Exception):
 def check_url(value: str) -> str:
     """An http(s) address without a trailing slash, query or password."""
     parts = urlsplit(value)
+    try:
+        parts.port  # noqa: B018  # reading it is what checks it
+    except ValueError:
+        raise ValueError("has a port that is no number from 0 to 65535") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("must be an address like https://chat.example.org")
     return value.rstrip("/")
@@ -31,7 +35,8 @@ def origin_of(url: str) -> str:
     """``scheme://host[:port]`` as a browser writes it in ``Origin``: lower case, no default port."""
     parts = urlsplit(url)
     port = "" if parts.port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f":{parts.port}"
-    return f"{parts.scheme}://{parts.hostname}{port}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}{port}"
 
 
 def _split(value: Any) -> Any:

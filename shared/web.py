@@ -20,6 +20,7 @@ from shared.settings import Settings
 
 BODY_BYTES = 256 * 1024  # of a JSON request; 8,000 code points escaped as \uXXXX\uXXXX are 96,000
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 QUIET = {"/healthz", "/readyz", "/metrics", "/revocations"}  # asked every second or so; logged when refused
 
 Check = Callable[[], object]
@@ -72,8 +73,9 @@ def _finish(response: Response, origins: frozenset[str]) -> Response:
     _allow_origin(response, origins)
     route = request.url_rule.rule if request.url_rule else "unknown"
     seconds = time.perf_counter() - g.began
-    REQUESTS.labels(request.method, route, str(response.status_code)).inc()
-    REQUEST_SECONDS.labels(request.method, route).observe(seconds)
+    method = request.method if request.method in METHODS else "other"  # anybody can make up words; each would be kept
+    REQUESTS.labels(method, route, str(response.status_code)).inc()
+    REQUEST_SECONDS.labels(method, route).observe(seconds)
     if request.path not in QUIET or response.status_code >= 400:
         # The route and not the path or query: those may hold a link's hash, a code or somebody's address.
         write = log.warning if response.status_code >= 500 else log.info
@@ -147,13 +149,13 @@ def _install_health(app: Flask, ready: Mapping[str, Check], reported: Mapping[st
         return jsonify(status="alive")
 
     @app.get("/readyz")
-    def readyz() -> tuple[Response, int]:
+    def readyz() -> tuple[Response, int, dict[str, str]]:
         found = {name: _state(name, check) for name, check in {**ready, **reported}.items()}
         down = [name for name in ready if found[name] != "ok"]
         if not down:
-            return jsonify(status="ready", dependencies=found), 200
+            return jsonify(status="ready", dependencies=found), 200, {}
         body = {"code": "not_ready", "message": "Down: " + ", ".join(down), "dependencies": found}
-        return jsonify(body), 503
+        return jsonify(body), 503, {"Retry-After": "1"}
 
     @app.get("/metrics")
     def metrics() -> Response:

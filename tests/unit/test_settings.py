@@ -59,3 +59,14 @@ def test_a_service_started_without_settings_names_them_all_and_ends() -> None:
         "chat: SERVICE_TOKEN",
         "chat: DATABASE_URL",
     ]
+
+
+@pytest.mark.parametrize("port", ["abc", "99999"])
+def test_a_port_that_is_none_is_said_like_every_other_problem(port: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        ChatSettings.read({**GOOD, "PUBLIC_URL": f"http://localhost:{port}"})
+    assert [problem.startswith("PUBLIC_URL: has a port") for problem in wrong.value.problems] == [True]
+
+
+def test_an_origin_by_address_is_written_as_browsers_do() -> None:
+    assert origin_of("http://[::1]:3000/") == "http://[::1]:3000"

@@ -124,6 +124,7 @@ def test_only_an_allowed_origin_is_answered_across_origins(client: FlaskClient) 
 def test_readiness_names_what_is_down(client: FlaskClient) -> None:
     away = client.get("/readyz")
     assert (away.status_code, away.get_json()["dependencies"]) == (503, {"cache": "postgresql is away"})
+    assert away.headers["Retry-After"] == "1"
     client.application.config["down"]["cache"] = False
     assert client.get("/readyz").status_code == 200
     assert client.get("/healthz").status_code == 200
@@ -132,6 +133,13 @@ def test_readiness_names_what_is_down(client: FlaskClient) -> None:
 def test_metrics_count_requests_by_route(client: FlaskClient) -> None:
     client.get("/things")
     assert 'pulse_http_requests_total{method="GET",route="/things",status="200"}' in client.get("/metrics").text
+
+
+def test_made_up_methods_leave_no_figures_behind(client: FlaskClient) -> None:
+    client.open("/things", method="MADEUP")
+    figures = client.get("/metrics").text
+    assert "MADEUP" not in figures
+    assert 'pulse_http_requests_total{method="other",route="unknown",status="405"}' in figures
 
 
 def test_the_openapi_document_is_valid_and_names_the_models(client: FlaskClient) -> None:

@@ -1,0 +1,29 @@
+"""Calls between services, with the other side played by `responses`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import responses
+
+from shared.errors import Unavailable
+from shared.service_client import ServiceClient, fetch_jwks
+
+AUTH = "http://127.0.0.1:5001"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_connections_are_kept_for_as_many_threads_as_call(scheme: str) -> None:
+    adapter: Any = ServiceClient(AUTH, "token")._session.get_adapter(f"{scheme}://127.0.0.1")
+    assert adapter._pool_maxsize == 32
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, {"code": "not_found"}), (503, {}), (200, {}), (200, {"keys": None})]
+)
+def test_whoever_has_no_keys_to_give_is_unavailable(status: int, body: dict[str, Any]) -> None:
+    with responses.RequestsMock() as other:
+        other.get(f"{AUTH}/.well-known/jwks.json", status=status, json=body)
+        with pytest.raises(Unavailable):
+            fetch_jwks(ServiceClient(AUTH, "token"))
