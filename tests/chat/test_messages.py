@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from services.chat.relay.pusher import Push
+from shared.errors import Unavailable
 from tests.chat.conftest import SERVICE_TOKEN, ChatApp
 
 
@@ -190,6 +192,23 @@ def test_with_the_websocket_service_away_sending_goes_on_and_the_event_waits(app
     app.websocket.status = 202
     waiting = app.state.database.call("take_outbox", page_limit=9)
     assert [row["event"] for row in waiting] == ["conversation.created", "message.sent"]
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_refusal_of_chat_itself_gives_no_event_up(app: ChatApp, status: int) -> None:
+    app.websocket.status = status
+    app.send(app.ann, to=str(app.ben.id), content="hello")
+    with pytest.raises(Unavailable):
+        app.drain()
+    for _ in range(6):
+        overdue = app.state.database.call("take_outbox", page_limit=9)
+        with pytest.raises(Unavailable):
+            app.state.pusher.deliver([Push.from_delivery(row) for row in overdue])
+    app.websocket.status = 202
+    assert [row["event"] for row in app.state.database.call("take_outbox", page_limit=9)] == [
+        "conversation.created",
+        "message.sent",
+    ]
 
 
 def test_one_refused_event_does_not_hold_up_the_others(app: ChatApp) -> None:

@@ -19,6 +19,7 @@ from shared.service_client import ServiceClient, ServiceRefused
 
 BATCH_EVENTS = 200
 WAITING_EVENTS = 10_000
+MALFORMED = {400, 413, 422}  # what the websocket service says of the events themselves
 
 PUSHED = Counter("pulse_relay_events_total", "Events handed to the websocket service", ["outcome"])
 PUSH_SECONDS = Histogram("pulse_relay_push_seconds", "Time of one POST /deliver")
@@ -92,6 +93,11 @@ class Pusher:
             PUSHED.labels("failed").inc(len(pushes))
             raise
         except ServiceRefused as error:
+            if error.status not in MALFORMED:
+                # A wrong SERVICE_TOKEN or WEBSOCKET_URL says nothing about the events: they must not be given up.
+                self._settle("release_outbox", pushes)
+                PUSHED.labels("failed").inc(len(pushes))
+                raise Unavailable() from error
             self._deliver_apart(pushes, error)
         else:
             self._settle("finish_outbox", pushes)
