@@ -30,6 +30,15 @@ FUNCTIONS = f"""
     where {OURS} and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
 """
 
+SEQUENCES = f"""
+    select n.nspname || '.' || c.relname,
+           has_sequence_privilege('service_role', c.oid, 'usage'),
+           has_sequence_privilege('anon', c.oid, 'usage, select, update'),
+           has_sequence_privilege('authenticated', c.oid, 'usage, select, update')
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where {OURS} and c.relkind = 'S'
+"""
+
 
 @pytest.fixture(scope="module")
 def hosted(postgres: Cluster) -> str:
@@ -58,6 +67,13 @@ def test_no_function_is_for_anybody_but_the_services(hosted: str) -> None:
         rows = owner.execute(FUNCTIONS).fetchall()
     assert {"public.send_messages", "public.list_history"} <= {row[0] for row in rows}
     assert [row[0] for row in rows if row[3:6] != (True, False, False)] == []
+
+
+def test_no_sequence_is_for_anybody_but_the_services(hosted: str) -> None:
+    with psycopg.connect(hosted) as owner:
+        rows = owner.execute(SEQUENCES).fetchall()
+    assert "public.revocations_position_seq" in {row[0] for row in rows}
+    assert [row[0] for row in rows if row[1:] != (True, False, False)] == []
 
 
 def test_every_function_is_an_invoker_with_an_empty_search_path_and_a_comment(hosted: str) -> None:
