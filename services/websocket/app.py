@@ -50,8 +50,8 @@ def create_app(settings: WebsocketSettings | None = None) -> Flask:
     for start in (revocations.start, presence.run, repeat(sessions.sweep, seconds=1)):
         on_start(app, start)
     on_stop(app, sessions.shut_down)
-    ready = {"keys": verifier.check_keys, "revocations": revocations.check_fresh}
-    install(app, settings, "Pulse websocket", ready=ready, body_bytes=DELIVER_BYTES)
+    ready, reported = {"keys": verifier.check_keys}, {"revocations": revocations.check_fresh}
+    install(app, settings, "Pulse websocket", ready=ready, reported=reported, body_bytes=DELIVER_BYTES)
     return app
 
 
