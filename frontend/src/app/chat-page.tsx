@@ -35,10 +35,12 @@ export function ChatPage(): ReactElement {
   return (
     <div className={styles.page} data-pane={route.page === "chat" ? "list" : "conversation"}>
       <ConnectionBanner />
-      <div className={styles.panes}>
+      <main className={styles.panes}>
         <nav className={styles.side} aria-label="Conversations">
           <div className={styles.top}>
-            <Wordmark />
+            <h1>
+              <Wordmark />
+            </h1>
             <Button look="quiet" className={styles.new ?? ""} onClick={search} title="New message (Ctrl K)">
               <Icon name="compose" size={18} />
               New message
@@ -49,10 +51,10 @@ export function ChatPage(): ReactElement {
           </div>
           <AccountBar onSignOut={signOut} />
         </nav>
-        <main className={styles.main}>
+        <div className={styles.pane}>
           <Pane route={route} onNew={search} />
-        </main>
-      </div>
+        </div>
+      </main>
       {searching && (
         <PeopleDialog
           onClose={() => setSearching(false)}

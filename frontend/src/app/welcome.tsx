@@ -14,9 +14,9 @@ export function Welcome({ onNew }: { onNew: () => void }): ReactElement {
   return (
     <div className={styles.welcome}>
       <Logo size={60} />
-      <h1 className={styles.title}>
+      <h2 className={styles.title}>
         Hello, <bdi>{chat.me.name}</bdi>
-      </h1>
+      </h2>
       <p>Pick a conversation, or begin a new one.</p>
       <Button onClick={onNew}>Find people</Button>
       <p className={styles.keys}>
@@ -30,7 +30,7 @@ export function Missing(): ReactElement {
   return (
     <div className={styles.welcome}>
       <Logo size={60} />
-      <h1 className={styles.title}>Nothing to read here</h1>
+      <h2 className={styles.title}>Nothing to read here</h2>
       <p>This conversation doesn’t exist, or you are not part of it.</p>
       <Link className={`${buttons.button} ${buttons.primary}`} href={paths.chat}>
         Back to your conversations

@@ -20,7 +20,7 @@ describe("links", () => {
 
   it("stay quick on long hostile text", () => {
     const began = performance.now();
-    for (const text of ["a@".repeat(4_000), "https://".repeat(1_000), "www.".repeat(2_000), "https://x/" + ")".repeat(7_000), "a.".repeat(4_000)]) splitLinks(text);
+    for (const text of ["a@".repeat(4_000), "https://".repeat(1_000), "www.".repeat(2_000), "https://x/" + ")".repeat(7_000), "a.".repeat(4_000), "a".repeat(8_000)]) splitLinks(text);
     expect(performance.now() - began).toBeLessThan(1_500);
   });
 });

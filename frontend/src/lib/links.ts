@@ -1,7 +1,8 @@
 export type TextPart = { kind: "text"; text: string } | { kind: "link"; text: string; href: string };
 
-const CANDIDATE = /\b(?:https?:\/\/|www\.)[^\s<>"'`]+|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b/giu;
-const TRAILING = /[.,;:!?…"'»”’*_~]+$/u;
+// Every part is bounded: a message is up to 8,000 characters somebody else has chosen.
+const CANDIDATE = /\b(?:https?:\/\/|www\.)[^\s<>"'`]{1,2000}|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b/giu;
+const TRAILING = new Set(".,;:!?…\"'»”’*_~");
 const BRACKETS: Record<string, string> = { ")": "(", "]": "[", "}": "{" };
 const SAFE_PROTOCOLS = new Set(["http:", "https:", "mailto:"]);
 
@@ -22,17 +23,20 @@ export function splitLinks(text: string): TextPart[] {
 }
 
 /** Punctuation that ends the sentence, and a bracket never opened inside, belong to the text around. */
-function trimLink(candidate: string): string {
-  let link = candidate;
-  for (;;) {
-    const shorter = link.replace(TRAILING, "");
-    const last = shorter.at(-1) ?? "";
-    const opening = BRACKETS[last];
-    const unbalanced = opening !== undefined && shorter.split(opening).length < shorter.split(last).length;
-    const next = unbalanced ? shorter.slice(0, -1) : shorter;
-    if (next === link) return link;
-    link = next;
+function trimLink(link: string): string {
+  const surplus = new Map(Object.entries(BRACKETS).map(([close, open]) => [close, count(link, close) - count(link, open)]));
+  let end = link.length;
+  for (; end > 0; end -= 1) {
+    const last = link.charAt(end - 1);
+    const unopened = surplus.get(last) ?? 0;
+    if (unopened > 0) surplus.set(last, unopened - 1);
+    else if (!TRAILING.has(last)) break;
   }
+  return link.slice(0, end);
+}
+
+function count(text: string, character: string): number {
+  return text.split(character).length - 1;
 }
 
 function safeAddress(shown: string): string | null {

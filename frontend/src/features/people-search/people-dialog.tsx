@@ -20,6 +20,7 @@ export function PeopleDialog({ onChoose, onClose }: Props): ReactElement {
   const [text, setText] = useState("");
   const [active, setActive] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
+  const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLUListElement>(null);
   const id = useId();
   const found = usePeople(text.trim());
@@ -28,6 +29,8 @@ export function PeopleDialog({ onChoose, onClose }: Props): ReactElement {
 
   useEffect(() => {
     dialog.current?.showModal();
+    // React's autoFocus came before the dialog was open, and opening gives the focus to its first button.
+    field.current?.focus();
   }, []);
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -65,6 +68,7 @@ export function PeopleDialog({ onChoose, onClose }: Props): ReactElement {
         <div className={styles.field}>
           <Icon name="search" size={19} />
           <input
+            ref={field}
             role="combobox"
             aria-label="Find people"
             aria-autocomplete="list"
@@ -74,7 +78,6 @@ export function PeopleDialog({ onChoose, onClose }: Props): ReactElement {
             placeholder="Name or e-mail address"
             autoComplete="off"
             spellCheck={false}
-            autoFocus
             value={text}
             onChange={(event) => {
               setText(event.target.value);
