@@ -74,6 +74,8 @@ class WebSocket(green.WebSocketEntry):  # type: ignore[misc]  # published withou
 
     def _handle_hybi_request(self, environ: WSGIEnvironment) -> Stream:
         accepted = super()._handle_hybi_request(environ)
+        # It would write to wsgi.errors, past our logs, that a socket which both sides closed is closed.
+        environ = {**environ, "wsgi.errors": Nowhere()}
         return Stream(accepted.socket, environ, accepted.version, max_frame_length=self.max_frame_length)
 
     def _run(self, stream: Stream) -> None:
@@ -122,6 +124,11 @@ class Stream(green.WebSocketStream):  # type: ignore[misc]  # published without 
         key = bytes(mask[(offset + i) % 4] for i in range(4))
         pattern = (key * (count // 4 + 1))[:count]
         return (int.from_bytes(data, "big") ^ int.from_bytes(pattern, "big")).to_bytes(count, "big")
+
+
+class Nowhere:
+    def write(self, text: str) -> None:
+        pass
 
 
 class Entrance:

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import gc
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from socketio.exceptions import ConnectionError as Refused
+
+from tests.websocket.clients import Client, RawClient
+from tests.websocket.neighbours import Neighbours
+from tests.websocket.service import Service
+
+
+@pytest.fixture(scope="session")
+def neighbours() -> Iterator[Neighbours]:
+    running = Neighbours()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def own_neighbours() -> Iterator[Neighbours]:
+    """For tests in which auth or chat go away."""
+    running = Neighbours()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def service(neighbours: Neighbours, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service with quick timers; each test brings people of its own."""
+    running = Service(
+        neighbours,
+        tmp_path_factory.mktemp("websocket") / "log",
+        CONNECT_TIMEOUT_SECONDS="2",
+        EXPIRY_NOTICE_SECONDS="30",
+        PRESENCE_GRACE_SECONDS="2",
+        PRESENCE_GATHER_SECONDS="0.1",
+    )
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def make_service(neighbours: Neighbours, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """A service of the test's own, with the settings it names."""
+    running: list[Service] = []
+
+    def make(beside: Neighbours | None = None, **settings: str) -> Service:
+        running.append(Service(beside or neighbours, tmp_path / f"log-{len(running)}", **settings))
+        return running[-1]
+
+    yield make
+    for one in running:
+        one.close()
+
+
+@contextmanager
+def stock_clients() -> Iterator[ExitStack]:
+    """Closes them at its end, and clears away the sockets that python-socketio leaves to the garbage collector."""
+    stack = ExitStack()
+    try:
+        yield stack
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            stack.close()
+            gc.collect()
+
+
+@pytest.fixture
+def connect(service: Service) -> Iterator[Callable[..., Client]]:
+    """``connect(token, transports=…, headers=…)``: a stock client that is closed after the test."""
+    with stock_clients() as stack:
+
+        def open_client(
+            token: str | None = None,
+            *,
+            transports: list[str] | None = None,
+            headers: dict[str, str] | None = None,
+            to: Service | None = None,
+            reconnect: bool = False,
+        ) -> Client:
+            client = Client(to or service, transports=transports, reconnect=reconnect)
+            stack.callback(client.close)
+            return client.connect(token, headers)
+
+        yield open_client
+
+
+@pytest.fixture
+def refusal(service: Service) -> Iterator[Callable[..., dict[str, Any]]]:
+    """As ``connect``, but answers what ``connect_error`` said, and fails if it connects after all."""
+    with stock_clients() as stack:
+
+        def attempt(
+            token: str | None = None,
+            *,
+            transports: list[str] | None = None,
+            headers: dict[str, str] | None = None,
+            to: Service | None = None,
+        ) -> dict[str, Any]:
+            client = Client(to or service, transports=transports)
+            stack.callback(client.close)
+            with pytest.raises(Refused):
+                client.connect(token, headers)
+            found: dict[str, Any] = client.errors[-1]
+            return found
+
+        yield attempt
+
+
+@pytest.fixture
+def connect_raw(service: Service) -> Iterator[Callable[..., RawClient]]:
+    with ExitStack() as stack:
+
+        def open_client(
+            token: str | None = None,
+            *,
+            to: Service | None = None,
+            headers: str = "",
+            buffer_bytes: int | None = None,
+        ) -> RawClient:
+            client = RawClient(to or service, token, headers=headers, buffer_bytes=buffer_bytes)
+            stack.callback(client.close)
+            return client
+
+        yield open_client
+
+
+@pytest.fixture
+def ann() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def ben() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def cho() -> str:
+    return str(uuid.uuid4())

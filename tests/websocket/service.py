@@ -1,0 +1,99 @@
+"""The websocket service as a real process, and what the other services ask of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from ops.ports import find_free_port
+from tests.websocket.neighbours import SERVICE_TOKEN, Neighbours
+
+ROOT = Path(__file__).parents[2]
+PAGES = "http://localhost:3999"  # the origin of the pages in these tests
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
+    """The condition's first true value; fails when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what or condition}")
+
+
+class Service:
+    def __init__(self, neighbours: Neighbours, log: Path, **settings: str) -> None:
+        self.port = find_free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = log
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "PORT": str(self.port),
+            "PUBLIC_URL": PAGES,
+            "SERVICE_TOKEN": SERVICE_TOKEN,
+            "AUTH_URL": neighbours.url,
+            "CHAT_URL": neighbours.url,
+            **settings,
+        }
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self.start()
+
+    def start(self) -> None:
+        with self._log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services.websocket"], cwd=ROOT, env=self._environ, stdout=out, stderr=out
+            )
+        wait_until(self._answers, what="the service starts")
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self._log.read_text()
+        try:
+            return self.get("/healthz").ok
+        except requests.ConnectionError:
+            return False
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def close(self) -> None:
+        self.kill()
+        self.http.close()
+
+    def terminate(self) -> int:
+        """The exit code."""
+        self.process.terminate()
+        return self.process.wait(15)
+
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    bearer = f"Bearer {SERVICE_TOKEN}"
+
+    def get(self, path: str, token: str = SERVICE_TOKEN) -> requests.Response:
+        return self.http.get(self.url + path, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+
+    def post(self, path: str, body: Any, token: str = SERVICE_TOKEN) -> requests.Response:
+        return self.http.post(self.url + path, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def deliver(self, to: list[str], *events: tuple[str, dict[str, Any]]) -> int:
+        """How many events were accepted."""
+        named = [{"event": event, "data": data} for event, data in events]
+        answer = self.post("/deliver", {"deliveries": [{"to": to, "events": named}]})
+        assert answer.status_code == 202, answer.text
+        return int(answer.json()["accepted"])
+
+    def metric(self, name: str) -> float:
+        lines = self.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
