@@ -32,9 +32,10 @@ class Stack:
         self.database = database
         self.service_token = secrets.token_urlsafe(32)
         ports = {name: find_free_port() for name in ("auth", "chat", "websocket", "pages")}
-        self.public_url = f"http://localhost:{ports['pages']}"
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        public = {f"{name.upper()}_PUBLIC_URL": f"http://localhost:{ports[name]}" for name in ports if name != "pages"}
+        self.public_urls = {name: f"http://localhost:{port}" for name, port in ports.items()}
+        self.public_url = self.public_urls["pages"]
+        public = {f"{name.upper()}_PUBLIC_URL": url for name, url in self.public_urls.items() if name != "pages"}
         shared = {
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -104,6 +105,12 @@ class Stack:
         """Asks for a link: {link, token_hash, code} of the mail that came."""
         auth = self.http("auth")
         auth.post("/auth/login", {"email": email}, status=202)
+        auth.close()
+        return self.find_mail(email)
+
+    def find_mail(self, email: str) -> dict[str, str]:
+        """{link, token_hash, code} of the newest mail to somebody."""
+        auth = self.http("auth")
         mail: dict[str, str] = eventually(lambda: auth.get("/dev/inbox", email=email)["mails"], "the mail")[0]
         auth.close()
         query = parse_qs(urlsplit(mail["link"]).query)

@@ -1,0 +1,91 @@
+"""A stack with the built pages, and a real Chromium to look at them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from ops.browser import find_browser
+from ops.frontend import build_pages
+from ops.migrate import APP_ROLE
+from ops.places import PAGES
+from ops.postgres import Cluster
+from tests.browser.profile import Profile
+from tests.conftest import APP_PASSWORD, Database
+from tests.system.conftest import STACKS, pytest_runtest_makereport
+from tests.system.stack import Stack, new_email, running_stack
+
+__all__ = ["pytest_runtest_makereport"]
+
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+Open = Callable[..., Profile]
+
+
+@pytest.fixture(scope="session")
+def shared_stack(
+    postgres: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Stack]:
+    """Of this suite's own, with pages."""
+    if not PAGES.exists():
+        build_pages()
+    name = f"browser_{secrets.token_hex(4)}"
+    postgres.create_database(name, template)
+    database = Database(postgres.url(name, APP_ROLE, APP_PASSWORD), postgres.url(name))
+    with running_stack(tmp_path_factory.mktemp("browser_stack"), database, pages=True) as stack:
+        stacks = pytestconfig.stash.setdefault(STACKS, [])
+        stacks.append(stack)
+        yield stack
+        stacks.remove(stack)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def stack(shared_stack: Stack) -> Iterator[Stack]:
+    yield shared_stack
+    shared_stack.part()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = Path(os.environ.get("PULSE_CHROMIUM") or find_browser())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET, chromium_sandbox=os.geteuid() != 0)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_profile(chromium: Browser, stack: Stack) -> Iterator[Open]:
+    """Opens another browser profile; at the end none may have anything to complain about."""
+    opened: list[Profile] = []
+
+    def open_one(**options: Any) -> Profile:
+        opened.append(Profile(chromium, stack, **options))
+        return opened[-1]
+
+    yield open_one
+    complaints = [profile.complaints for profile in opened]
+    for profile in opened:
+        profile.close()
+    assert complaints == [[] for _ in opened]
+
+
+@pytest.fixture
+def ann_email() -> str:
+    return new_email("ann")
+
+
+@pytest.fixture
+def ben_email() -> str:
+    return new_email("ben")
+
+
+def name_of(email: str) -> str:
+    """What a newcomer is called."""
+    return " ".join(word.capitalize() for word in email.partition("@")[0].split("."))
