@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -27,3 +28,14 @@ def test_whoever_has_no_keys_to_give_is_unavailable(status: int, body: dict[str,
         other.get(f"{AUTH}/.well-known/jwks.json", status=status, json=body)
         with pytest.raises(Unavailable):
             fetch_jwks(ServiceClient(AUTH, "token"))
+
+
+def test_two_hundred_of_the_longest_messages_fit_into_one_delivery() -> None:
+    body = {"deliveries": [{"content": "🌊" * 8_000}] * 200}
+    with responses.RequestsMock() as other:
+        other.post(f"{AUTH}/deliver", status=202, json={"accepted": 200})
+        ServiceClient(AUTH, "token").post("/deliver", body)
+        sent = other.calls[0].request
+    assert sent.headers["Content-Type"] == "application/json"
+    assert json.loads(sent.body or b"") == body
+    assert len(sent.body or b"") < 8 * 1024 * 1024
