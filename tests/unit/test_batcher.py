@@ -143,3 +143,15 @@ def test_a_follower_that_waits_too_long_is_told_the_outcome_is_unknown(
         assert first.result(10)["status"] == 201
     assert calls.batches == [[0]]
     assert batcher.send(ROOM, {"n": 2})["status"] == 201
+
+
+def test_a_batch_on_a_locked_row_does_not_hold_its_threads_for_as_long_as_it_has_items(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ALONE_SECONDS", -1.0)
+    batcher = Batcher(calls)
+    calls.failures = [Contention()]
+    with pytest.raises(Contention):
+        batcher.send(ROOM, {"n": 1})
+    assert calls.batches == [[1]]
+    assert batcher.send(ROOM, {"n": 2})["n"] == 2

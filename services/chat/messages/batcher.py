@@ -11,6 +11,7 @@ calls never wait for each other's rows in this process.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ BATCH_ITEMS = 100
 WAITING_ITEMS = 1_000  # of one lane
 WAIT_SECONDS = 20.0
 ATTEMPTS = 3  # of one item on its own
+ALONE_SECONDS = 6.0  # for all items of a batch that is sent one by one; then a locked row has held its threads enough
 BATCH_SIZES = Histogram(
     "pulse_send_batch_items", "Messages in one send_messages call", buckets=(1, 2, 5, 10, 20, 50, 100)
 )
@@ -117,11 +119,15 @@ class _Lane:
             for waiting, result in zip(batch, results, strict=True):
                 waiting.result = result
             return
+        until = time.monotonic() + ALONE_SECONDS
         for waiting in batch:
-            self._run_alone(waiting)
+            self._run_alone(waiting, until)
 
-    def _run_alone(self, waiting: _Waiting) -> None:
+    def _run_alone(self, waiting: _Waiting, until: float) -> None:
         for attempt in range(1, ATTEMPTS + 1):
+            if time.monotonic() > until:
+                waiting.error = Contention(retry_after_seconds=1)
+                return
             try:
                 waiting.result = self._send_known([waiting.item])[0]
                 return
