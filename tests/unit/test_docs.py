@@ -50,6 +50,8 @@ def test_what_the_frontends_types_are_made_from_is_fresh() -> None:
 def test_every_setting_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     fields = [
-        field for settings in (AuthSettings, ChatSettings, WebsocketSettings) for field in settings.model_fields.values()
+        field
+        for settings in (AuthSettings, ChatSettings, WebsocketSettings)
+        for field in settings.model_fields.values()
     ]
     assert {field.alias for field in fields if f"| `{field.alias}` |" not in readme} == set()
