@@ -10,7 +10,7 @@ from services.auth.parts import parts
 from services.auth.provider import SignIn
 from shared.api import Answer
 from shared.caller import ACCESS_COOKIE, REFRESH_COOKIE, identity
-from shared.wire import Session, User
+from shared.wire import Session
 
 
 def is_browser() -> bool:
@@ -25,18 +25,16 @@ def check_browser_origin() -> None:
 
 
 def answer_session(sign_in: SignIn) -> Answer[Session]:
-    for_browser = is_browser()
-    if for_browser:
+    session = {
+        "access_token": sign_in.access_token,
+        "token_type": "bearer",
+        "expires_at": wire_time(sign_in.expires_at),
+        "user": sign_in.user,
+    }
+    if is_browser():
         after_this_request(lambda response: parts().cookies.give(response, sign_in))
-    return Answer(
-        Session(
-            access_token=sign_in.access_token,
-            refresh_token=None if for_browser else sign_in.refresh_token,
-            token_type="bearer",  # noqa: S106  # RFC 6750's name for the kind of token
-            expires_at=wire_time(sign_in.expires_at),
-            user=User.model_validate(sign_in.user),
-        )
-    )
+        return Answer(session)
+    return Answer({**session, "refresh_token": sign_in.refresh_token})
 
 
 def wire_time(seconds: float) -> str:

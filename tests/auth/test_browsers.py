@@ -39,7 +39,7 @@ def cookies(answer: TestResponse) -> dict[str, str]:
 def test_a_page_of_ours_gets_cookies_and_no_refresh_token_in_the_body(browser: FlaskClient, ann: Visitor) -> None:
     answer = sign_in(browser, ann)
     assert answer.status_code == 200
-    assert answer.get_json()["refresh_token"] is None
+    assert "refresh_token" not in answer.get_json()
     given = cookies(answer)
     assert set(given) == {"pulse_access", "pulse_refresh"}
     assert given["pulse_access"].endswith("; Max-Age=600; HttpOnly; Path=/; SameSite=Lax")
@@ -82,7 +82,8 @@ def test_a_browser_refreshes_by_cookie_from_our_pages_only(browser: FlaskClient,
         assert browser.post("/auth/refresh", json={}, headers={"Origin": origin}).status_code == 403
     assert browser.post("/auth/refresh", json={}).get_json()["code"] == "origin_not_allowed"
     answer = browser.post("/auth/refresh", json={}, headers={"Origin": PAGES})
-    assert (answer.status_code, answer.get_json()["refresh_token"]) == (200, None)
+    assert answer.status_code == 200
+    assert "refresh_token" not in answer.get_json()
     assert cookies(answer)["pulse_refresh"] != before["pulse_refresh"]
     assert browser.get("/auth/session").status_code == 200
 
@@ -92,7 +93,7 @@ def test_a_browser_that_sends_its_token_in_the_body_gets_the_next_one_as_a_cooki
     body = {"refresh_token": ann.refresh_token}
     assert ann.call("POST", "/auth/refresh", json=body, headers={"Origin": FOREIGN[0]}).status_code == 403
     answer = ann.call("POST", "/auth/refresh", json=body, headers={"Origin": PAGES})
-    assert answer.get_json()["refresh_token"] is None
+    assert "refresh_token" not in answer.get_json()
     assert set(cookies(answer)) == {"pulse_access", "pulse_refresh"}
 
 
