@@ -15,7 +15,7 @@ from tests.websocket.service import Service, wait_until
 
 
 class Client:
-    """python-socketio's client, keeping everything it hears in order."""
+    """python-socketio's client. It runs a thread for each event, so what it hears may stand in another order."""
 
     def __init__(self, service: Service, *, transports: list[str] | None = None, reconnect: bool = False) -> None:
         self._service, self._transports = service, transports

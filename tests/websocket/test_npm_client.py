@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,22 @@ def test_it_connects_with_a_token_and_hears_events_in_order(
         service.deliver([ann], *(("read", {"n": batch * 30 + n, "x": "ž" * n * 50}) for n in range(30)))
     client.wait_for("event", "read", {"n": 299, "x": "ž" * 1450})
     assert [words[2]["n"] for words in client.heard("event", "read")] == list(range(300))
+
+
+def test_the_order_holds_across_the_upgrade_to_websocket(
+    service: Service, npm: Callable[..., NpmClient], neighbours: Neighbours, ann: str
+) -> None:
+    clients = [npm(auth={"token": neighbours.sign(ann)}, transports=["polling", "websocket"]) for _ in range(3)]
+    sent = 0
+    until = time.monotonic() + 30
+    while time.monotonic() < until and not all(len(client.heard("event")) > 200 for client in clients):
+        service.deliver([ann], ("read", {"n": sent}))
+        sent += 1
+    for client in clients:
+        client.wait_for("event", "read", {"n": sent - 1})
+        heard = [words[2]["n"] for words in client.heard("event", "read")]
+        assert heard == list(range(heard[0], sent))
+        client.wait_for("upgrade", "websocket")
 
 
 @pytest.mark.parametrize("transports", TRANSPORTS, ids="+".join)
