@@ -99,12 +99,15 @@ class RevocationList(Revocations):
             threading.Thread(target=self._poll, name="revocations", daemon=True).start()
 
     def _poll(self) -> None:
+        said = False  # once is enough for each time auth is away
         while True:
             try:
                 self.read()
+                said = False
             except (Unavailable, ServiceRefused) as error:
-                if self._clock() - self._read_at > STALE_SECONDS:
+                if not said and self._clock() - self._read_at > STALE_SECONDS:
                     log.warning("revocations_not_read", cause=str(error))
+                    said = True
             except Exception:
                 log.exception("revocations_not_read")
             time.sleep(POLL_SECONDS)
