@@ -54,6 +54,7 @@ export class Chat {
     this.#live = true;
     void this.outbox.restore();
     this.outbox.wake();
+    this.reading.hurry();
     this.refresh();
   }
 

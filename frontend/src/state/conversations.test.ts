@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { NoAnswer } from "../api/errors";
 import { FakeChat } from "../testing/server";
 import { ann, ben, deleted, message, ROOM, sent } from "../testing/shapes";
 import { CatchUp } from "./catch-up";
@@ -138,8 +139,28 @@ describe("the conversations", () => {
     expect(summary()?.unread).toBe(0);
     await catchUp.run();
     expect(summary()?.unread).toBe(0);
-    await settle(300);
     expect(server.readSeq).toBe(2);
+  });
+
+  it("tell the server what was seen once for messages that come closely, and again after a failure", async () => {
+    await open(1);
+    const reading = new Reading(server.api, conversations, ann.id);
+    reading.seen(ROOM);
+    for (const seq of [2, 3]) {
+      conversations.receive(ROOM, server.write(sent(seq))[0] ?? sent(seq));
+      reading.seen(ROOM);
+    }
+    await settle(1_000);
+    expect(server.asked.filter((path) => path.startsWith("read"))).toEqual(["read 1", "read 3"]);
+    server.before = () => Promise.reject(new NoAnswer(null));
+    conversations.receive(ROOM, server.write(sent(4))[0] ?? sent(4));
+    reading.seen(ROOM);
+    await settle(1_000);
+    server.before = () => Promise.resolve();
+    reading.hurry();
+    await settle();
+    expect(server.readSeq).toBe(4);
+    reading.stop();
   });
 
   it("clear the badge when another device of ours has read", async () => {

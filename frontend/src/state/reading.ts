@@ -5,7 +5,7 @@ import { Store } from "../lib/store";
 import type { Conversations } from "./conversations";
 import { readUpTo } from "./summary";
 
-const GATHER_MS = 250;
+const GATHER_MS = 500;
 const RETRY_MS = 10_000;
 
 /** Read positions: ours are told to the server, the other side's (`conversation id → seq`) are shown as "Seen". */
@@ -13,6 +13,7 @@ export class Reading extends Store<ReadonlyMap<string, number>> {
   readonly #api: ChatApi;
   readonly #conversations: Conversations;
   readonly #me: string;
+  readonly #told = new Map<string, number>();
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   constructor(api: ChatApi, conversations: Conversations, me: string) {
@@ -41,7 +42,18 @@ export class Reading extends Store<ReadonlyMap<string, number>> {
     const { last_seq, last_read_seq, unread } = conversation.summary;
     if (last_read_seq >= last_seq && unread === 0) return;
     conversation.update({ ...readUpTo(conversation.summary, last_seq), unread: 0 });
+    if (this.#timers.has(conversationId)) return;
+    // The first at once, for the page may be left the next moment; those that follow closely are gathered.
+    this.#tell(conversationId);
     this.#plan(conversationId, GATHER_MS);
+  }
+
+  /** The connection is back: what could not be told is told now. */
+  hurry(): void {
+    for (const id of [...this.#timers.keys()]) {
+      clearTimeout(this.#timers.get(id));
+      this.#tell(id);
+    }
   }
 
   stop(): void {
@@ -51,8 +63,10 @@ export class Reading extends Store<ReadonlyMap<string, number>> {
   #tell(conversationId: string): void {
     this.#timers.delete(conversationId);
     const seq = this.#conversations.find(conversationId)?.summary.last_read_seq;
-    if (seq === undefined) return;
+    if (seq === undefined || seq <= (this.#told.get(conversationId) ?? 0)) return;
+    this.#told.set(conversationId, seq);
     this.#api.read(conversationId, seq).catch((error: unknown) => {
+      this.#told.delete(conversationId);
       if (isTransient(error)) this.#plan(conversationId, RETRY_MS);
     });
   }

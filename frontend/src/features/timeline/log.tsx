@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement, type ReactNode } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactElement, type ReactNode } from "react";
 import { dayName } from "../../lib/times";
 import { useLive } from "../../state/context";
 import type { Summary } from "../../state/summary";
@@ -33,7 +33,12 @@ export function Log({ items, conversation, seenSeq, busy, top, onNearTop }: Prop
   useEffect(() => {
     nearTop.current = onNearTop;
   });
-  const { scroller, content, atBottom, onScroll, toBottom } = useScroll(rows, useCallback(() => nearTop.current(), []));
+  const { scroller, content, atBottom, onScroll, toBottom, reveal } = useScroll(rows, useCallback(() => nearTop.current(), []));
+  // Who comes back to many unread messages begins at the first of them.
+  useLayoutEffect(() => {
+    const mark = content.current?.querySelector(`.${styles.unread ?? ""}`);
+    if (mark) reveal(mark);
+  }, [content, reveal]);
   const last = items.at(-1);
   const lastSent = items.findLast((item) => item.kind === "sent");
   const fresh = useFresh(atBottom, items, me);

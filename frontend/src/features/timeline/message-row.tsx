@@ -27,8 +27,9 @@ export const MessageRow = memo(function MessageRow(props: Props): ReactElement {
   const content = item.kind === "sent" ? item.message.content : item.unsent.content;
   const place = `${own ? styles.own : styles.other} ${row.first ? styles.first : ""} ${row.last ? styles.last : ""}`;
   const bare = content !== null && isEmojiOnly(content);
+  const progress = item.kind === "sent" ? "" : item.kind === "pending" ? ", sending" : ", not sent";
   return (
-    <article className={`${styles.row} ${place}`} data-key={row.key} data-state={item.kind} aria-label={`${own ? "You" : name}, ${clockTime(row.at)}`}>
+    <article className={`${styles.row} ${place}`} data-state={item.kind} aria-label={`${own ? "You" : name}, ${clockTime(row.at)}${progress}`}>
       {showSender && !own && (
         <span className={styles.portrait}>{row.last && <Avatar id={row.sender} name={name} size="small" />}</span>
       )}
@@ -50,7 +51,8 @@ export const MessageRow = memo(function MessageRow(props: Props): ReactElement {
 function Meta({ row, own, newest, seen, onRetry, onDiscard }: Props): ReactElement | null {
   const { item } = row;
   if (item.kind === "failed") return <Failed item={item} onRetry={onRetry} onDiscard={onDiscard} />;
-  if (item.kind === "pending") return <Pending item={item} onRetry={onRetry} />;
+  // One line for a whole burst: the lighter colour already says it for each.
+  if (item.kind === "pending") return row.last ? <Pending item={item} onRetry={onRetry} /> : null;
   const edited = item.message.edited_at !== null && item.message.deleted_at === null;
   if (!row.last && !edited) return null;
   return (

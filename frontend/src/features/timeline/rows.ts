@@ -19,10 +19,12 @@ const GROUP_MS = 5 * 60_000;
 export function itemsOf(messages: readonly Message[], unsent: readonly Unsent[]): Item[] {
   const items: Item[] = messages.map((message) => ({ kind: "sent", id: message.id, message }));
   const known = new Set(messages.map((message) => message.id));
+  // They go out one after the other: when the first waits for a connection, all do.
+  const waiting = unsent.some((one) => one.state.kind === "waiting");
   for (const one of unsent) {
     if (known.has(one.id)) continue;
     if (one.state.kind === "failed") items.push({ kind: "failed", id: one.id, unsent: one, reason: one.state.reason });
-    else items.push({ kind: "pending", id: one.id, unsent: one, waiting: one.state.kind === "waiting" });
+    else items.push({ kind: "pending", id: one.id, unsent: one, waiting });
   }
   return items;
 }

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObje
 
 const AT_BOTTOM_PX = 40;
 const NEAR_TOP_PX = 700;
+const REVEAL_PX = 60;
 
 export interface Scroll {
   scroller: RefObject<HTMLDivElement | null>;
@@ -9,6 +10,8 @@ export interface Scroll {
   atBottom: boolean;
   onScroll: () => void;
   toBottom: () => void;
+  /** Puts an element that lies above what is shown near the top. */
+  reveal: (element: Element) => void;
 }
 
 /**
@@ -20,7 +23,8 @@ export function useScroll(version: unknown, onNearTop: () => void): Scroll {
   const content = useRef<HTMLDivElement>(null);
   const anchor = useRef<{ row: Element; top: number } | null>(null);
   const bottom = useRef(true);
-  const [atBottom, setAtBottom] = useState(true);
+  // Known only once laid out: until then nothing may count as seen.
+  const [atBottom, setAtBottom] = useState(false);
 
   const remember = useCallback(() => {
     const view = scroller.current;
@@ -67,7 +71,18 @@ export function useScroll(version: unknown, onNearTop: () => void): Scroll {
     remember();
   }, [remember]);
 
-  return { scroller, content, atBottom, onScroll, toBottom };
+  const reveal = useCallback(
+    (element: Element) => {
+      const view = scroller.current;
+      if (view === null) return;
+      const above = view.getBoundingClientRect().top + REVEAL_PX - element.getBoundingClientRect().top;
+      if (above > 0) view.scrollTop -= above;
+      remember();
+    },
+    [remember],
+  );
+
+  return { scroller, content, atBottom, onScroll, toBottom, reveal };
 }
 
 /** The first of many stacked rows that reaches below `top`, by halving: this runs at every scroll. */
