@@ -140,10 +140,10 @@ class Stack:
         assert row
         return int(row[0])
 
-    def execute(self, statement: LiteralString) -> None:
+    def execute(self, statement: LiteralString, *values: Any) -> None:
         """As the database's owner."""
         with psycopg.connect(self.database.owner_url) as connection:
-            connection.execute(statement)
+            connection.execute(statement, values or None)
 
 
 def new_email(name: str) -> str:
