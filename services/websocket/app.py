@@ -9,6 +9,7 @@ from flask_socketio import SocketIO
 
 from services.websocket import green, transport
 from services.websocket.connections import Connections
+from services.websocket.entrance import Entrance
 from services.websocket.events import Events
 from services.websocket.lifecycle import on_start, on_stop, repeat
 from services.websocket.outbox import Limits
@@ -71,5 +72,5 @@ def _make_socketio(app: Flask, settings: WebsocketSettings) -> SocketIO:
         engineio_logger=quiet,
     )
     transport.install(socketio.server, Limits(settings.outbox_events, settings.outbox_bytes))
-    app.wsgi_app = transport.Entrance(app.wsgi_app, settings.origins)  # type: ignore[method-assign]
+    app.wsgi_app = Entrance(app.wsgi_app, settings.origins)  # type: ignore[method-assign]
     return socketio

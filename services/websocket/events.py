@@ -85,7 +85,10 @@ def _connection_id() -> str:
 
 def _answer_bug(error: Exception) -> dict[str, Any]:
     log.error("bug", exc_info=error)
-    return AppError().body()
+    body = AppError().body()
+    if request.event["message"] == "connect":  # type: ignore[attr-defined]  # Flask-SocketIO adds it
+        raise Refused(body["code"], body)  # any answer would count as welcome
+    return body
 
 
 def _identify(identity: Identity, auth: Any) -> Caller:

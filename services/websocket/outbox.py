@@ -1,4 +1,4 @@
-"""What one client is still to receive, in order, and never more than it may owe.
+"""What one client is still to receive, in order, and never more than its bound.
 
 engineio takes it for the queue of its socket (``put``, ``get``). While the client polls, ``get`` hands packets to
 polls. Once a websocket carries the client, whoever asks with ``get`` is engineio's writer: it stays inside
@@ -96,8 +96,8 @@ class Outbox:
 
     def write_control(self, wire: bytes) -> None:
         """A websocket control frame, best effort: never in the middle of another frame."""
-        if not self._sent:
-            self._send([wire])
+        if not self._sent and 0 < self._send([wire]) < len(wire):
+            self._break()
 
     # engineio's side
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from prometheus_client import Counter, Gauge
 from services.websocket import green
 from shared.errors import Unavailable
 from shared.service_client import ServiceRefused
+from shared.wire import wire_time
 
 CHANGES_A_POST = 1_000
 CHANGES_KEPT = 100_000
@@ -52,11 +52,11 @@ class Presence:
         """Their first client is here."""
         if self._leaving.pop(user_id, None) is None:
             self._online.add(user_id)
-            self._note(user_id, online=True, at=_now())
+            self._note(user_id, online=True, at=wire_time(time.time()))
 
     def leave(self, user_id: UUID) -> None:
         """Their last client is gone."""
-        self._leaving[user_id] = (self._clock() + self._grace_seconds, _now())
+        self._leaving[user_id] = (self._clock() + self._grace_seconds, wire_time(time.time()))
 
     def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]:
         return [user_id for user_id in user_ids if user_id in self._online]
@@ -112,7 +112,3 @@ class Presence:
         self._untold[user_id] = {"user_id": str(user_id), "online": online, "at": at}
         while len(self._untold) > CHANGES_KEPT:
             self._untold.popitem(last=False)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

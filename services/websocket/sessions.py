@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from services.websocket.settings import WebsocketSettings
 from shared.caller import Verifier
 from shared.errors import NotAuthenticated
 from shared.revocations import Revocation
-from shared.wire import Authenticated, SessionExpiring
+from shared.wire import Authenticated, SessionExpiring, wire_time
 
 log = structlog.get_logger()
 
@@ -55,7 +54,7 @@ class Sessions:
         if caller.user_id != connection.caller.user_id:
             raise NotAuthenticated("This token is someone else's.")
         self.connections.renew(connection, caller)
-        return Authenticated(ok=True, expires_at=to_time(caller.expires_at))
+        return Authenticated(ok=True, expires_at=wire_time(caller.expires_at))
 
     def end_revoked(self, revocation: Revocation) -> None:
         found = [c for c in self._list_matching(revocation.session_id, revocation.user_id) if revocation.ends(c.caller)]
@@ -76,7 +75,7 @@ class Sessions:
                 self._end([connection], EXPIRED, "expired")
             elif left <= self._notice_seconds and not connection.warned:
                 connection.warned = True
-                expiring = SessionExpiring(expires_at=to_time(connection.caller.expires_at))
+                expiring = SessionExpiring(expires_at=wire_time(connection.caller.expires_at))
                 connection.outbox.offer(encode_event("session.expiring", expiring.model_dump()))
         self._close_strangers()
 
@@ -112,7 +111,3 @@ class Sessions:
 def _describe(connection: Connection) -> dict[str, str]:
     caller = connection.caller
     return {"user_id": str(caller.user_id), "session_id": caller.session_id, "transport": connection.transport}
-
-
-def to_time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

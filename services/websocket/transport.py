@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterable
-from http import HTTPStatus
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.types import WSGIEnvironment
 
 import structlog
 
 from services.websocket import green
 from services.websocket.outbox import Limits, Outbox
-from shared.errors import AppError, BadRequest, OriginNotAllowed
 
 # A stock client answers a ping each 25 s, signs in and renews its token each few minutes. Nothing else is of use.
 PACKETS_A_TRANSPORT = 200
@@ -74,9 +70,9 @@ class WebSocket(green.WebSocketEntry):  # type: ignore[misc]  # published withou
 
     def _handle_hybi_request(self, environ: WSGIEnvironment) -> Stream:
         accepted = super()._handle_hybi_request(environ)
-        # It would write to wsgi.errors, past our logs, that a socket which both sides closed is closed.
-        environ = {**environ, "wsgi.errors": Nowhere()}
-        return Stream(accepted.socket, environ, accepted.version, max_frame_length=self.max_frame_length)
+        stream = Stream(accepted.socket, environ, accepted.version, max_frame_length=self.max_frame_length)
+        stream.log = Nowhere()  # it would write past our logs that a socket which both sides closed is closed
+        return stream
 
     def _run(self, stream: Stream) -> None:
         outbox: Outbox = self._client.queue
@@ -129,35 +125,3 @@ class Stream(green.WebSocketStream):  # type: ignore[misc]  # published without 
 class Nowhere:
     def write(self, text: str) -> None:
         pass
-
-
-class Entrance:
-    """The WSGI application in front of engineio and Flask."""
-
-    def __init__(self, site: WSGIApplication, origins: Iterable[str]) -> None:
-        self._site, self._origins = site, frozenset(origins)
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # eventlet agrees to permessage-deflate whenever asked: some 90 kB a client, and slower.
-        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
-        if environ.get("PATH_INFO", "").startswith("/socket.io/"):
-            try:
-                self._check(environ)
-            except AppError as error:
-                body = json.dumps(error.body()).encode()
-                headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-                start_response(f"{error.status} {HTTPStatus(error.status).phrase}", headers)
-                return [body]
-        return self._site(environ, start_response)
-
-    def _check(self, environ: WSGIEnvironment) -> None:
-        origin = environ.get("HTTP_ORIGIN")
-        if origin is not None and origin.partition("://")[2] == environ.get("HTTP_HOST"):
-            # What Python's stock client writes there: this service's own address. Like a missing one it is fine with
-            # a token and worth nothing with a cookie.
-            del environ["HTTP_ORIGIN"]
-        elif origin is not None and origin not in self._origins:
-            log.info("connect_refused", reason="origin_not_allowed", origin=origin[:200])
-            raise OriginNotAllowed("Pages of this origin may not connect.")
-        if "j" in parse_qs(environ.get("QUERY_STRING", "")):
-            raise BadRequest("JSONP is not spoken here: it would let any page read the answers.")
