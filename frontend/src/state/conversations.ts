@@ -19,6 +19,7 @@ export class Conversations extends Store<ConversationsState> {
   readonly #arriving = new Map<string, Promise<Conversation | null>>();
   readonly #refreshing = new Map<string, ReturnType<typeof setTimeout>>();
   #paused = false;
+  #stopped = false;
   onApplied: (event: LogEvent) => void = () => undefined;
 
   constructor(api: ChatApi, me: string) {
@@ -115,6 +116,7 @@ export class Conversations extends Store<ConversationsState> {
   }
 
   resume(): void {
+    if (this.#stopped) return;
     this.#paused = false;
     for (const conversation of this.#byId.values()) conversation.log.resume();
   }
@@ -129,6 +131,7 @@ export class Conversations extends Store<ConversationsState> {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const conversation of this.#byId.values()) conversation.log.stop();
     for (const timer of this.#refreshing.values()) clearTimeout(timer);
   }

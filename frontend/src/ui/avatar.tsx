@@ -22,7 +22,8 @@ export function Avatar({ id, name, online = false, size = "medium" }: Props): Re
 }
 
 export function hueOf(id: string): number {
-  let hash = 0;
-  for (let index = 0; index < id.length; index += 1) hash = (hash * 31 + id.charCodeAt(index)) >>> 0;
-  return hash % HUES;
+  // FNV-1a; its upper half, because the lower bits of similar ids are similar too.
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < id.length; index += 1) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
+  return (hash >>> 16) % HUES;
 }

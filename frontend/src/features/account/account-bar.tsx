@@ -18,8 +18,15 @@ export function AccountBar({ onSignOut }: Props): ReactElement {
   const me = useStore(chat.people).get(chat.me.id) ?? chat.me;
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
+  const [warned, setWarned] = useState(false);
 
   async function signOut(): Promise<void> {
+    const unsent = chat.outbox.getSnapshot().length;
+    if (unsent > 0 && !warned) {
+      setWarned(true);
+      setProblem(`${unsent === 1 ? "One message is" : `${unsent} messages are`} not sent yet and would be lost. Press again to sign out all the same.`);
+      return;
+    }
     setBusy(true);
     setProblem(null);
     try {
