@@ -50,6 +50,7 @@ class Route:
     tag: str
     for_services: bool
     form: bool
+    alias: bool
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     answer: Any
@@ -73,9 +74,10 @@ class Api:
         errors: tuple[type[AppError], ...] = (),
         for_services: bool = False,
         form: bool = False,
+        alias: bool = False,
     ) -> Callable[[View], View]:
         """``also`` are further statuses of the same answer; ``for_services`` asks for SERVICE_TOKEN;
-        ``form`` takes HTML forms beside JSON."""
+        ``form`` takes HTML forms beside JSON; ``alias``: another path of a view that has one."""
 
         def declare(view: View) -> View:
             hints = get_type_hints(view)
@@ -90,6 +92,7 @@ class Api:
                     tag=self.tag,
                     for_services=for_services,
                     form=form,
+                    alias=alias,
                     body=hints.get("body"),
                     query=hints.get("query"),
                     answer=_answered(hints.get("return")),

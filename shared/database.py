@@ -6,10 +6,14 @@ returns its ``jsonb`` as Python data. Access, locking and errors are inside the 
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import select
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -22,6 +26,8 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shared.errors import DatabaseRefusal, Malformed, Unavailable
 
 POOL_WAIT_SECONDS = 5.0
+AWAY_WAIT_SECONDS = 0.2  # while the database is known to be away: waiting threads would starve everything else
+AWAY_SECONDS = 3.0
 RECONNECT_SECONDS = 2.0  # after so long of trying, whoever wants a connection next starts anew
 TRANSACTION_POOLER_PORT = 6543
 
@@ -50,39 +56,23 @@ class PostgresDatabase:
     """
 
     def __init__(self, url: str, *, schema: str = "public", connections: int = 8, pooler: str | None = None) -> None:
-        self._schema = schema
         transaction_pooler = pooler == "transaction" or _port(url) == TRANSACTION_POOLER_PORT
-        options: dict[str, Any] = {"autocommit": True, "connect_timeout": 5, "application_name": "pulse"}
-        if transaction_pooler:
-            options["prepare_threshold"] = None
-        self._pool = ConnectionPool(
-            url,
-            kwargs=options,
-            min_size=1,
-            max_size=connections,
-            timeout=POOL_WAIT_SECONDS,
-            # Its pauses double without end otherwise: after an outage of a minute, another one until it looks again.
-            reconnect_timeout=RECONNECT_SECONDS,
-            open=False,
-            check=_check_alive,
-            name=f"pulse-{os.getpid()}",
-        )
-        self._opening = threading.Lock()
+        self._connections = _Connections(url, connections, prepared=not transaction_pooler)
+        self._schema = schema
         self._statements: dict[tuple[str, ...], sql.Composed] = {}
 
     def in_schema(self, schema: str) -> PostgresDatabase:
         """The same connections, functions of another schema."""
-        other = object.__new__(PostgresDatabase)
-        other.__dict__.update(self.__dict__, _schema=schema, _statements={})
+        other = copy.copy(self)
+        other._schema, other._statements = schema, {}
         return other
 
     def call(self, function: str, /, **arguments: Any) -> Any:
         values = [Jsonb(value) if isinstance(value, (dict, list)) else value for value in arguments.values()]
         statement = self._statement(function, tuple(arguments))
-        self._open()
         sent = False
         try:
-            with self._pool.connection() as connection:
+            with self._connections.one() as connection:
                 sent = True
                 row = connection.execute(statement, values).fetchone()
         except PoolTimeout as error:
@@ -94,13 +84,7 @@ class PostgresDatabase:
         return row[0] if row else None
 
     def close(self) -> None:
-        self._pool.close()
-
-    def _open(self) -> None:
-        if self._pool.closed:
-            with self._opening:
-                if self._pool.closed:
-                    self._pool.open()
+        self._connections.close()
 
     def _statement(self, function: str, names: tuple[str, ...]) -> sql.Composed:
         key = (function, *names)
@@ -108,6 +92,59 @@ class PostgresDatabase:
             arguments = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(name)) for name in names)
             self._statements[key] = sql.SQL("select {}({})").format(sql.Identifier(self._schema, function), arguments)
         return self._statements[key]
+
+
+class _Connections:
+    """The pool, opened on first use, and how long it is worth waiting for."""
+
+    def __init__(self, url: str, size: int, *, prepared: bool) -> None:
+        options: dict[str, Any] = {
+            "autocommit": True,
+            "application_name": "pulse",
+            "connect_timeout": 5,
+            # Of a host that vanished without a word we hear after some 20 s, not after TCP's quarter of an hour.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 20_000,
+        }
+        if not prepared:
+            options["prepare_threshold"] = None
+        self._pool = ConnectionPool(
+            url,
+            kwargs=options,
+            min_size=1,
+            max_size=size,
+            # Its pauses double without end otherwise: after an outage of a minute, another one until it looks again.
+            reconnect_timeout=RECONNECT_SECONDS,
+            open=False,
+            check=_check_alive,
+            name=f"pulse-{os.getpid()}",
+        )
+        self._opening = threading.Lock()
+        self._away_until = float("-inf")
+
+    @contextmanager
+    def one(self) -> Iterator[psycopg.Connection]:
+        """Raises PoolTimeout."""
+        if self._pool.closed:
+            with self._opening:
+                if self._pool.closed:
+                    self._pool.open()
+        away = time.monotonic() < self._away_until
+        try:
+            connection = self._pool.getconn(AWAY_WAIT_SECONDS if away else POOL_WAIT_SECONDS)
+        except PoolTimeout:
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            raise
+        try:
+            with connection:
+                yield connection
+        finally:
+            self._pool.putconn(connection)
+
+    def close(self) -> None:
+        self._pool.close()
 
 
 def _check_alive(connection: psycopg.Connection) -> None:

@@ -61,6 +61,10 @@ class NotFound(AppError):
     code, status, message = "not_found", 404, "There is nothing here."
 
 
+class UserNotFound(NotFound):
+    code, message = "user_not_found", "There is no such person."
+
+
 class MethodNotAllowed(AppError):
     code, status, message = "method_not_allowed", 405, "This address does not answer to that method."
 

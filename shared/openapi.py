@@ -71,7 +71,7 @@ def document(title: str, routes: list[Route], extra: dict[str, type[BaseModel]] 
 def _operation(route: Route, refs: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     text = (route.view.__doc__ or route.view.__name__.replace("_", " ")).strip()
     operation: dict[str, Any] = {
-        "operationId": route.view.__name__ + ("_alias" if route.path == "/messages" and route.method == "POST" else ""),
+        "operationId": route.view.__name__ + ("_alias" if route.alias else ""),
         "tags": [route.tag],
         "summary": text.split("\n")[0],
         "parameters": [*_path_parameters(route), *_query_parameters(route, schemas)],

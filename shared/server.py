@@ -55,7 +55,7 @@ def serve(name: str, module: str, settings: Settings, *, workers: int, threads: 
         "limit_request_line": 8190,  # gunicorn's most; /presence takes 200 ids, and its default has room for 109
         "workers": workers,
         "threads": threads,
-        "worker_class": "gthread",
+        "worker_class": "shared.gunicorn_worker.Worker",
         "graceful_timeout": 10,
         "keepalive": 75,  # longer than a balancer's, which else may reuse a connection as it is being closed
         "proc_name": f"pulse-{name}",

@@ -41,7 +41,18 @@ class ServiceClient:
         data = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         return self._call("POST", path, data=data, content_type="application/json")
 
-    def _call(self, method: str, path: str, content_type: str | None = None, **arguments: Any) -> dict[str, Any]:
+    def check_alive(self) -> None:
+        """For ``/readyz``, which must answer soon itself: raises Unavailable."""
+        self._call("GET", "/healthz", seconds=(0.5, 0.5))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        content_type: str | None = None,
+        seconds: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+        **arguments: Any,
+    ) -> dict[str, Any]:
         """The answer's JSON object. Raises Unavailable (down, slow, 5xx, 429) or ServiceRefused (4xx)."""
         request_id = structlog.contextvars.get_contextvars().get("request_id")
         headers = {"X-Request-Id": request_id, "Content-Type": content_type}  # requests leaves out what is None
@@ -49,7 +60,7 @@ class ServiceClient:
             response = self._session.request(
                 method,
                 self._base_url + path,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                timeout=seconds,
                 headers=headers,
                 allow_redirects=False,
                 **arguments,

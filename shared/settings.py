@@ -49,7 +49,12 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 def _check_database_url(value: SecretStr) -> SecretStr:
-    if urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
+    try:
+        parts = urlsplit(value.get_secret_value())
+        sound = parts.scheme in ("postgresql", "postgres") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or any(character.isspace() for character in value.get_secret_value()):
         raise ValueError("must be like postgresql://user:password@host:5432/name")
     return value
 

@@ -18,6 +18,7 @@ from shared.errors import AppError, NotAuthenticated, Unavailable
 AUDIENCE = "authenticated"
 ALGORITHMS = ["ES256"]
 REFETCH_SECONDS = 10.0  # an unknown `kid` asks for new keys at most this often
+FIRST_FETCH_SECONDS = 0.5  # the same while no keys are known: a service that starts before auth must not wait long
 REMEMBERED_TOKENS = 10_000
 
 log = structlog.get_logger()
@@ -92,8 +93,8 @@ class TokenVerifier:
         return self._keys.get(kid)
 
     def _refetch(self) -> None:
-        # Without any keys every request may ask: a service that starts before auth must not wait out the pause.
-        if self._keys and self._clock() - self._fetched_at < REFETCH_SECONDS:
+        pause = REFETCH_SECONDS if self._keys else FIRST_FETCH_SECONDS
+        if self._clock() - self._fetched_at < pause:
             return
         try:
             keys = {str(key["kid"]): jwt.PyJWK(key) for key in self._fetch_keys()}

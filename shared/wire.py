@@ -5,6 +5,7 @@ Shapes and rules: docs/protocol.md. What comes in is strict (`Input`), what goes
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -14,6 +15,11 @@ CONTENT_CODE_POINTS = 8_000
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339, UTC, microseconds, Z")]
 Id = Annotated[UUID, Field(description="UUID")]
 Seq = Annotated[int, Field(ge=0, le=2**53 - 1)]
+
+
+def wire_time(seconds: float) -> str:
+    """Unix seconds as the wire writes times."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def check_text(value: str) -> str:
@@ -224,8 +230,6 @@ EVENTS: dict[str, type[Output]] = {
     "session.ended": SessionEnded,
 }
 """Server to client, by name. The first eight stand in a conversation's log and carry its ``seq``."""
-
-LOGGED_EVENTS = tuple(EVENTS)[:8]
 
 
 class Authenticate(Input):

@@ -8,11 +8,11 @@ from flask import after_this_request, request
 from services.auth.parts import parts
 from services.auth.provider import RefreshReused, SessionOver, SignedOut
 from services.auth.schemas import LogoutRequest, RefreshRequest, SessionStatus
-from services.auth.sign_ins import answer_session, check_browser_origin, wire_time
+from services.auth.sign_ins import answer_session, check_browser_origin
 from shared.api import Answer, Api
 from shared.caller import REFRESH_COOKIE, Caller, identity
 from shared.errors import AccountUnknown, NotAuthenticated, OriginNotAllowed
-from shared.wire import Session
+from shared.wire import Session, wire_time
 
 api = Api("session")
 log = structlog.get_logger()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from flask import after_this_request, request
 
 from services.auth.parts import parts
 from services.auth.provider import SignIn
 from shared.api import Answer
 from shared.caller import ACCESS_COOKIE, REFRESH_COOKIE, identity
-from shared.wire import Session
+from shared.wire import Session, wire_time
 
 
 def is_browser() -> bool:
@@ -35,8 +33,3 @@ def answer_session(sign_in: SignIn) -> Answer[Session]:
         after_this_request(lambda response: parts().cookies.give(response, sign_in))
         return Answer(session)
     return Answer({**session, "refresh_token": sign_in.refresh_token})
-
-
-def wire_time(seconds: float) -> str:
-    """Unix seconds as the wire writes times."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

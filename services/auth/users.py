@@ -8,14 +8,10 @@ from services.auth.parts import parts
 from services.auth.schemas import UserPage, UserQuery
 from shared.api import Answer, Api
 from shared.caller import Caller
-from shared.errors import AccountUnknown, NotFound
+from shared.errors import AccountUnknown, UserNotFound
 from shared.wire import User
 
 api = Api("people")
-
-
-class UserNotFound(NotFound):
-    code, message = "user_not_found", "There is no such person."
 
 
 @api.on("GET", "/users", errors=(AccountUnknown,))

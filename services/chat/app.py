@@ -46,6 +46,6 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
         settings,
         "Pulse chat",
         ready={"database": lambda: database.call("measure_outbox"), "keys": verifier.check_keys},
-        reported={"revocations": revocations.check_fresh, "websocket": lambda: websocket.get("/healthz")},
+        reported={"revocations": revocations.check_fresh, "websocket": websocket.check_alive},
     )
     return app

@@ -15,10 +15,6 @@ class AttachmentNotFound(NotFound):
     code, message = "attachment_not_found", "There is no such attachment for you."
 
 
-class UserNotFound(NotFound):
-    code, message = "user_not_found", "There is no such person."
-
-
 class MessageIdTaken(Conflict):
     code, message = "message_id_taken", "That id was used for another message."
 

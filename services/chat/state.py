@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 
+from services.chat.conversations.typists import Typists
 from services.chat.messages.sending import Sender
 from services.chat.relay.pusher import Pusher
 from shared.database import Database
@@ -18,6 +19,7 @@ class Chat:
     sender: Sender
     pusher: Pusher
     websocket: ServiceClient
+    typists: Typists = field(default_factory=Typists)
 
     def install(self, app: Flask) -> None:
         app.extensions["pulse.chat"] = self

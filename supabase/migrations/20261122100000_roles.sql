@@ -18,5 +18,7 @@ end
 $$;
 
 alter role pulse_app inherit;
+-- Longer than any call of ours should take: a stuck one gives its connection back.
+alter role pulse_app set statement_timeout = '15s';
 grant service_role to pulse_app;
 grant usage on schema public to service_role;

@@ -58,6 +58,9 @@ comment on function public.list_revocations is 'What still counts, above a posit
 
 revoke all on table public.revocations from public, anon, authenticated;
 grant select, insert, update, delete on table public.revocations to service_role;
+-- Hosted projects grant new sequences to anon and authenticated too, also those behind an identity column.
+revoke all on sequence public.revocations_position_seq from public, anon, authenticated;
+grant usage on sequence public.revocations_position_seq to service_role;
 revoke all on function public.add_revocation, public.revoke_session, public.revoke_user, public.list_revocations
     from public, anon, authenticated;
 grant execute on function public.add_revocation, public.revoke_session, public.revoke_user, public.list_revocations

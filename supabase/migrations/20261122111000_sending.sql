@@ -14,7 +14,7 @@ begin
     if found_id is null then
         perform public.refuse(404, 'user_not_found');
     elsif found_id = caller then
-        perform public.refuse(422, 'malformed', '{"fields": [{"field": "to", "problem": "is yourself"}]}');
+        perform public.refuse(422, 'own_conversation', '{"message": "Nobody writes to themselves here."}');
     end if;
     return found_id;
 end
@@ -107,6 +107,11 @@ begin
             ) then 'conversation_not_found'
             when item.reply_to is not null and not exists (
                 select from public.messages r where r.id = item.reply_to and r.conversation_id = item.conversation_id
+            ) and not exists (
+                -- Or to one sent with it. Should that one be refused, the foreign key undoes all, and each goes alone.
+                select from item earlier
+                where earlier.id = item.reply_to and earlier.conversation_id = item.conversation_id
+                  and earlier.position < item.position
             ) then 'message_not_found'
             when item.nth > 1 then 'repeated'
             else 'fresh'

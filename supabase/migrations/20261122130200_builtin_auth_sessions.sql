@@ -152,7 +152,7 @@ begin
     select s.id, s.account_id into found_session, owner from builtin_auth.sessions s
     where s.id = coalesce(
         session, (select t.session_id from builtin_auth.refresh_tokens t where t.token_hash = refresh_hash)
-    );
+    ) and s.ended_at is null and least(s.idle_until, s.expires_at) > clock_timestamp();
     if found_session is null then
         return null;
     end if;

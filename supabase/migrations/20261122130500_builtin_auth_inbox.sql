@@ -11,7 +11,7 @@ create table builtin_auth.inbox (
 comment on table builtin_auth.inbox is 'Holds live links in clear: written only when auth is bound to loopback and has no SMTP_URL.';
 -- The newest mails to an address.
 create index inbox_recipient_idx on builtin_auth.inbox (recipient, id);
--- The sweep, and every new mail, remove what is older than an hour.
+-- The sweep removes what is older than an hour.
 create index inbox_sent_at_idx on builtin_auth.inbox (sent_at);
 
 alter table builtin_auth.inbox enable row level security;

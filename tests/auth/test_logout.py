@@ -82,6 +82,17 @@ def test_signing_out_everywhere_ends_all_and_a_new_sign_in_works(ann: Visitor, b
     assert Visitor(ann.app, ann.email).sign_in().call("GET", "/auth/session").status_code == 200
 
 
+def test_an_ended_sessions_refresh_cookie_signs_nobody_out_elsewhere(ann: Visitor) -> None:
+    ann.sign_in()
+    ended = ann.refresh_token
+    ann.call("POST", "/auth/logout", json={"scope": "local"})
+    phone = Visitor(ann.app, ann.email).sign_in()
+    client = ann.app.test_client()
+    client.set_cookie("pulse_refresh", ended, path="/auth")
+    assert client.post("/auth/logout", json={"scope": "global"}, headers={"Origin": PAGES}).status_code == 204
+    assert phone.call("GET", "/auth/session").status_code == 200
+
+
 def test_the_websocket_service_is_told_which_session_ended(make_app: MakeApp, websocket: Websocket) -> None:
     app = make_app(WEBSOCKET_URL=f"http://127.0.0.1:{websocket.server_port}")
     here, there = (Visitor(app, "ann@example.org").sign_in() for _ in range(2))

@@ -88,6 +88,21 @@ def test_a_reply_must_be_to_a_message_of_the_same_conversation(room: Room) -> No
     assert [(result["status"], result.get("code")) for result in results] == [(201, None), (404, "message_not_found")]
 
 
+def test_a_reply_may_travel_with_the_message_it_answers(room: Room) -> None:
+    first = item(room.ann, room.id)
+    results = send(room, first, item(room.ben, room.id, reply_to=first["id"]))
+    assert [result["status"] for result in results] == [201, 201]
+    assert results[1]["message"]["reply_to"] == first["id"]
+
+
+def test_a_reply_to_a_message_that_is_refused_with_it_leaves_nothing_behind(room: Room) -> None:
+    refused = item(room.cho, room.id)
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):  # the batcher then sends each alone
+        send(room, refused, item(room.ben, room.id, reply_to=refused["id"]))
+    [alone] = send(room, item(room.ben, room.id, reply_to=refused["id"]))
+    assert alone == {"status": 404, "code": "message_not_found"}
+
+
 def test_many_senders_leave_no_gap_and_no_deadlock(room: Room) -> None:
     other = room.database.call("open_direct", caller=room.ben.id, recipient=str(room.cho.id))["conversation_id"]
 
@@ -159,7 +174,7 @@ def test_a_direct_conversation_opens_by_exact_email(room: Room, written: str) ->
     assert room.database.call("open_direct", caller=room.ann.id, recipient=written)["conversation_id"] == room.id
 
 
-@pytest.mark.parametrize("written", ["ben@example.or", "nobody", "", "%", str(uuid4())])
+@pytest.mark.parametrize("written", ["ben@example.or", "nobody", "", "%", "00000000-0000-4000-8000-000000000000"])
 def test_an_unknown_recipient_is_not_found(room: Room, written: str) -> None:
     with pytest.raises(DatabaseRefusal) as refused:
         room.database.call("open_direct", caller=room.ann.id, recipient=written)
@@ -169,7 +184,7 @@ def test_an_unknown_recipient_is_not_found(room: Room, written: str) -> None:
 def test_nobody_opens_a_conversation_with_themselves(room: Room) -> None:
     with pytest.raises(DatabaseRefusal) as refused:
         room.database.call("open_direct", caller=room.ann.id, recipient=str(room.ann.id))
-    assert refused.value.status == 422
+    assert (refused.value.status, refused.value.code) == (422, "own_conversation")
 
 
 def test_the_services_login_is_no_superuser(database_port: PostgresDatabase, database_url: str) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from services.chat.relay.pusher import Push, current_request_id
 from services.chat.state import chat
 from shared.caller import Caller
+from shared.wire import wire_time
 
 TYPING_SHOWN_SECONDS = 6
-TYPING_TOLD_SECONDS = 2.0  # of one person in one conversation at most this often
-REMEMBERED_TYPISTS = 10_000
-
-_told_at: dict[tuple[UUID, UUID], float] = {}
 
 
 def get_conversation(caller: Caller, conversation_id: UUID) -> dict[str, Any]:
@@ -41,18 +37,13 @@ def mark_read(caller: Caller, conversation_id: UUID, seq: int) -> dict[str, Any]
 
 
 def tell_typing(caller: Caller, conversation_id: UUID) -> None:
-    key = (caller.user_id, conversation_id)
-    now = time.monotonic()
-    if now - _told_at.get(key, float("-inf")) < TYPING_TOLD_SECONDS:
+    if not chat().typists.may_tell(caller.user_id, conversation_id):
         return
     to = chat().database.call("list_typing_recipients", caller=caller.user_id, conversation_id=conversation_id)
-    if len(_told_at) >= REMEMBERED_TYPISTS:
-        _told_at.clear()
-    _told_at[key] = now
-    until = datetime.now(UTC) + timedelta(seconds=TYPING_SHOWN_SECONDS)
+    chat().typists.note(caller.user_id, conversation_id)
     data = {
         "conversation_id": str(conversation_id),
         "user_id": str(caller.user_id),
-        "until": until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "until": wire_time(time.time() + TYPING_SHOWN_SECONDS),
     }
     chat().pusher.push([Push(None, to, "typing", data, current_request_id())])

@@ -13,10 +13,11 @@ from services.chat.conversations.schemas import (
     ReadPosition,
     ReadRequest,
 )
-from services.chat.errors import ConversationNotFound, UserNotFound
+from services.chat.errors import ConversationNotFound
 from services.chat.state import chat
 from shared.api import Answer, Api
 from shared.caller import Caller
+from shared.errors import UserNotFound
 from shared.wire import Conversation
 
 api = Api("conversations")

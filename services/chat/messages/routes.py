@@ -10,12 +10,12 @@ from services.chat.errors import (
     MessageIdTaken,
     MessageNotFound,
     SendQueueFull,
-    UserNotFound,
 )
 from services.chat.messages.schemas import Changes, ChangesQuery, History, HistoryQuery, SendRequest
 from services.chat.state import chat
 from shared.api import Answer, Api
 from shared.caller import Caller
+from shared.errors import UserNotFound
 from shared.wire import Message
 
 api = Api("messages")
@@ -23,7 +23,7 @@ api = Api("messages")
 SEND_ERRORS = (ConversationNotFound, UserNotFound, MessageNotFound, AttachmentNotFound, MessageIdTaken, SendQueueFull)
 
 
-@api.on("POST", "/messages", status=201, also=(200,), errors=SEND_ERRORS)
+@api.on("POST", "/messages", alias=True, status=201, also=(200,), errors=SEND_ERRORS)
 @api.on("POST", "/chat/send", status=201, also=(200,), errors=SEND_ERRORS)
 def send_message(caller: Caller, body: SendRequest) -> Answer[Message]:
     """Sends a message.

@@ -18,7 +18,7 @@ from shared.errors import AppError, Unavailable
 from shared.service_client import ServiceClient, ServiceRefused
 
 BATCH_EVENTS = 200
-WAITING_EVENTS = 10_000
+WAITING_EVENTS = 2_000  # of up to 32 kB each
 MALFORMED = {400, 413, 422}  # what the websocket service says of the events themselves
 
 PUSHED = Counter("pulse_relay_events_total", "Events handed to the websocket service", ["outcome"])
