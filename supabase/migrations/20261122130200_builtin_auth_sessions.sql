@@ -49,6 +49,17 @@ return jsonb_build_object(
 comment on function builtin_auth.render_sign_in is
     'What an access token is made of: {session_id, user, issued_at (Unix seconds), refresh_seconds}.';
 
+create function builtin_auth.promote(user_id uuid) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+begin
+    update public.users u set role = 'admin'
+    where u.id = promote.user_id and u.role <> 'admin' and u.deleted_at is null;
+    return public.get_session_user(promote.user_id);
+end
+$$;
+comment on function builtin_auth.promote is 'Makes a live person an admin: the person as it sees itself. 401 account_unknown.';
+
 create function builtin_auth.open_session(
     address text, newcomer jsonb, refresh_hash text, idle_seconds integer, session_seconds integer
 ) returns jsonb
@@ -58,6 +69,7 @@ declare
     account uuid;
     is_admin boolean := (newcomer ->> 'is_admin')::boolean;
     session builtin_auth.sessions;
+    person jsonb;
     moment timestamptz := clock_timestamp();
 begin
     select a.id into account from builtin_auth.accounts a where a.email = address;
@@ -77,13 +89,15 @@ begin
     values (account, moment + make_interval(secs => idle_seconds), moment + make_interval(secs => session_seconds))
     returning * into session;
     insert into builtin_auth.refresh_tokens (token_hash, session_id) values (refresh_hash, session.id);
-    return builtin_auth.render_sign_in(
-        session, public.ensure_user(account, address, newcomer ->> 'name', is_admin)
-    );
+    person := public.ensure_user(account, address, newcomer ->> 'name', is_admin);
+    if is_admin and person ->> 'role' <> 'admin' then
+        person := builtin_auth.promote(account);
+    end if;
+    return builtin_auth.render_sign_in(session, person);
 end
 $$;
 comment on function builtin_auth.open_session is
-    'A session for a confirmed address, with account and user made the first time. Null when newcomer.may_join is false '
+    'A session for a confirmed address, with account and user made the first time; who is an admin by now becomes one. Null when newcomer.may_join is false '
     'and there is no account. newcomer: {may_join, is_admin, first_is_admin, name}. 409 email_taken.';
 
 create function builtin_auth.finish_session(session uuid) returns jsonb
@@ -172,7 +186,9 @@ comment on function builtin_auth.end_session is
 
 revoke all on table builtin_auth.sessions, builtin_auth.refresh_tokens from public, anon, authenticated;
 grant select, insert, update, delete on table builtin_auth.sessions, builtin_auth.refresh_tokens to service_role;
-revoke all on function builtin_auth.render_sign_in, builtin_auth.open_session, builtin_auth.finish_session,
+revoke all on function builtin_auth.render_sign_in, builtin_auth.promote, builtin_auth.open_session,
+    builtin_auth.finish_session,
     builtin_auth.refresh_session, builtin_auth.end_session from public, anon, authenticated;
-grant execute on function builtin_auth.render_sign_in, builtin_auth.open_session, builtin_auth.finish_session,
+grant execute on function builtin_auth.render_sign_in, builtin_auth.promote, builtin_auth.open_session,
+    builtin_auth.finish_session,
     builtin_auth.refresh_session, builtin_auth.end_session to service_role;
