@@ -54,7 +54,7 @@ class Service:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.websocket"], cwd=ROOT, env=self._environ, stdout=out, stderr=out
             )
-        wait_until(self._answers, what="the service starts")
+        wait_until(self._answers, 60, "the service starts")
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self._log.read_text()

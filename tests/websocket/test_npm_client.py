@@ -53,7 +53,10 @@ class NpmClient:
 
     def wait_for(self, *beginning: Any, count: int = 1) -> list[Any]:
         """The last line that begins so, once there are ``count``."""
-        wait_until(lambda: len(self.heard(*beginning)) >= count, what=f"{beginning}")
+        try:
+            wait_until(lambda: len(self.heard(*beginning)) >= count, seconds=60)  # node and services start slowly
+        except AssertionError:
+            raise AssertionError(f"not {count} times {beginning} in {self.said[-20:]}") from None
         return self.heard(*beginning)[-1]
 
     def close(self) -> None:
@@ -150,7 +153,7 @@ def test_signed_out_is_final_until_it_is_told_to_connect(
     assert client.heard("event") == [["event", "session.ended", {"reason": "signed_out", "reconnect": False}]]
 
 
-@pytest.mark.parametrize("transports", TRANSPORTS[:3], ids="+".join)
+@pytest.mark.parametrize("transports", [TRANSPORTS[0], TRANSPORTS[2]], ids="+".join)
 def test_it_comes_back_by_itself_after_a_stop_and_after_a_kill(
     make_service: Callable[..., Service],
     npm: Callable[..., NpmClient],
