@@ -1,6 +1,7 @@
 """The terminal: whole lines, each with the name of who wrote it."""
 
 import os
+import select
 import sys
 
 COLOURS = ("36", "33", "35", "32", "34", "31")
@@ -13,15 +14,24 @@ class Output:
     def __init__(self, width: int, file: int = 1, coloured: bool | None = None) -> None:
         self._width = width
         self._file = file
-        self._coloured = os.isatty(file) and "NO_COLOR" not in os.environ if coloured is None else coloured
+        self._is_terminal = os.isatty(file)
+        self._coloured = self._is_terminal and "NO_COLOR" not in os.environ if coloured is None else coloured
         self._colours: dict[str, str] = {}
 
     def write(self, name: str, line: bytes | str) -> None:
-        """Raises BrokenPipeError when nobody reads any more."""
+        """Raises OSError when nobody can read it any more."""
         text = line.encode() if isinstance(line, str) else line
         left = memoryview(self._prefix(name) + text.rstrip(b"\r\n") + b"\n")
         while left:
-            left = left[os.write(self._file, left) :]
+            try:
+                left = left[os.write(self._file, left) :]
+            except BlockingIOError:
+                # Somebody else at the same terminal asked for that.
+                select.select([], [self._file], [])
+
+    def is_gone(self) -> bool:
+        """Whether this was a terminal that has been closed, of which its own signal does not always tell."""
+        return self._is_terminal and not os.isatty(self._file)
 
     def _prefix(self, name: str) -> bytes:
         padded = f"{name:<{self._width}} | "

@@ -32,6 +32,8 @@ def main(words: list[str]) -> int:
         _run(settings, lock, with_parent="--with-parent" in words)
     except Stopped as stopped:
         return stopped.code
+    except KeyboardInterrupt:
+        return 130
     except SettingsError as error:
         for problem in error.problems:
             complain(problem)

@@ -135,7 +135,7 @@ class Supervisor:
         for watched in self._all():
             if watched.start_again_at is not None and watched.start_again_at <= time.monotonic():
                 self._start(watched)
-        if self._parent is not None and os.getppid() != self._parent:
+        if self._output.is_gone() or (self._parent is not None and os.getppid() != self._parent):
             raise Stopped(signal.SIGHUP)
         if self._signals.asked:
             raise Stopped(self._signals.asked.pop(0))
@@ -164,7 +164,7 @@ class Supervisor:
         try:
             for line in lines:
                 self._output.write(name, line)
-        except BrokenPipeError:
+        except OSError:
             # The terminal is gone; the children must not outlive it.
             self._signals.asked.append(signal.SIGHUP)
 

@@ -38,6 +38,7 @@ def main(folder: Path, words: list[str]) -> int:
             if "with-parent" in words:
                 supervisor.stop_with_parent()
             supervisor.start(make("first", folder, WAITS))
+            supervisor.wait_until_ready(20)
             supervisor.start(make("second", folder, script))
             supervisor.wait_until_ready(20)
             supervisor.say("all ready")

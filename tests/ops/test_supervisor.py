@@ -1,6 +1,7 @@
 """The supervisor with real children that have children of their own: what dies comes back, and nothing stays behind."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -203,3 +204,16 @@ def test_a_closed_terminal_stops_everything(tmp_path: Path) -> None:
     os.kill(pids[-1], signal.SIGKILL)
     assert run.wait(SECONDS) == 128 + signal.SIGHUP
     assert are_gone(pids)
+
+
+def test_a_closed_terminal_window_stops_everything_without_any_signal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "tests.ops.small_runner", str(tmp_path)]
+    run = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    assert eventually(lambda: (tmp_path / "second.up").exists())
+    os.close(ours)
+    assert run.wait(SECONDS) == 128 + signal.SIGHUP
+    assert are_gone(
+        [int(word) for name in ("first", "second") for word in (tmp_path / f"{name}.pids").read_text().split()]
+    )
