@@ -13,20 +13,22 @@ from tests.system.stack import Stack
 
 pytestmark = pytest.mark.browser
 
-SCROLL_UP = """
-view => {
+TEXTS = "[...view.querySelectorAll('article p[dir=auto]')]"
+SCROLL_UP = f"""
+view => {{
     view.scrollBy(0, -600);
     const edge = view.getBoundingClientRect().top;
-    const rows = [...view.querySelectorAll('article')];
-    const row = rows.find(row => row.getBoundingClientRect().top >= edge);
-    return {key: row.dataset.key, top: row.getBoundingClientRect().top, rows: rows.length};
-}
+    const texts = {TEXTS};
+    const seen = texts.find(text => text.getBoundingClientRect().top >= edge);
+    return {{text: seen.textContent, top: seen.getBoundingClientRect().top, rows: texts.length}};
+}}
 """
-LOOK = """
-(view, key) => ({
-    top: view.querySelector(`article[data-key="${key}"]`).getBoundingClientRect().top,
-    rows: view.querySelectorAll('article').length,
-})
+LOOK = f"""
+(view, wanted) => {{
+    const texts = {TEXTS};
+    const seen = texts.find(text => text.textContent === wanted);
+    return {{top: seen.getBoundingClientRect().top, rows: texts.length}};
+}}
 """
 JUMP_PIXELS = 3
 HOSTILE = [
@@ -45,6 +47,7 @@ def test_older_messages_come_while_scrolling_and_nothing_jumps(stack: Stack, ope
     for number in range(1, 200):
         sender = (ann, ben)[number % 3 == 0]
         sender.try_to_send(f"message {number}", conversation_id=conversation_id, check=False)
+    ben.chat.post(f"/conversations/{conversation_id}/read", {"seq": 1_000})
     profile = open_profile()
     profile.bring(ben.email, f"/chat/{conversation_id}")
     expect(profile.messages.last).to_contain_text("message 199")
@@ -55,7 +58,7 @@ def test_older_messages_come_while_scrolling_and_nothing_jumps(stack: Stack, ope
     for _ in range(200):
         before: dict[str, Any] = view.evaluate(SCROLL_UP)
         profile.page.wait_for_timeout(30)
-        after: dict[str, Any] = view.evaluate(LOOK, before["key"])
+        after: dict[str, Any] = view.evaluate(LOOK, before["text"])
         assert abs(after["top"] - before["top"]) <= JUMP_PIXELS, f"jumped at {before} → {after}"
         grown += after["rows"] > before["rows"]
         if profile.messages.filter(has_text=re.compile("message 0$")).count():
@@ -70,6 +73,7 @@ def test_a_new_message_does_not_move_what_is_being_read(stack: Stack, open_profi
     conversation_id = ann.send("message 0", to=ben.id)["conversation_id"]
     for number in range(1, 60):
         ann.try_to_send(f"message {number}", conversation_id=conversation_id, check=False)
+    ben.chat.post(f"/conversations/{conversation_id}/read", {"seq": 1_000})
     profile = open_profile()
     profile.bring(ben.email, f"/chat/{conversation_id}")
     expect(profile.messages.last).to_be_in_viewport()
@@ -80,12 +84,31 @@ def test_a_new_message_does_not_move_what_is_being_read(stack: Stack, open_profi
 
     ann.send("new below", conversation_id=conversation_id)
     expect(profile.page.get_by_role("button", name="New messages")).to_be_visible()
-    after = view.evaluate(LOOK, before["key"])
+    after = view.evaluate(LOOK, before["text"])
     assert abs(after["top"] - before["top"]) <= JUMP_PIXELS
 
     profile.page.get_by_role("button", name="New messages").click()
     expect(profile.messages.last).to_be_in_viewport()
     expect(profile.messages.last).to_contain_text("new below")
+
+
+def test_reading_begins_at_the_first_unread_message(stack: Stack, open_profile: Open) -> None:
+    ann, ben = stack.sign_in("ann"), stack.sign_in("ben")
+    first = ann.send("message 0", to=ben.id)
+    conversation_id = first["conversation_id"]
+    ben.chat.post(f"/conversations/{conversation_id}/read", {"seq": first["seq"]})
+    for number in range(1, 40):
+        ann.try_to_send(f"message {number}", conversation_id=conversation_id, check=False)
+    profile = open_profile()
+
+    profile.bring(ben.email, f"/chat/{conversation_id}")
+    expect(profile.messages.filter(has_text=re.compile("message 1$"))).to_be_in_viewport()
+    expect(profile.messages.last).not_to_be_in_viewport()
+    profile.page.get_by_role("button", name=re.compile("newest|New messages")).click()
+
+    expect(profile.messages.last).to_be_in_viewport()
+    expect(profile.conversations.get_by_test_id("unread")).to_have_count(0)
+    assert ben.conversation(conversation_id)["unread"] == 0
 
 
 def test_hostile_texts_are_shown_and_do_nothing(stack: Stack, open_profile: Open) -> None:
