@@ -21,7 +21,7 @@ export interface Scroll {
 export function useScroll(version: unknown, onNearTop: () => void): Scroll {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
-  const anchor = useRef<{ row: Element; top: number } | null>(null);
+  const anchor = useRef<{ row: Element | null; top: number; scrollTop: number } | null>(null);
   const bottom = useRef(true);
   // Known only once laid out: until then nothing may count as seen.
   const [atBottom, setAtBottom] = useState(false);
@@ -32,15 +32,18 @@ export function useScroll(version: unknown, onNearTop: () => void): Scroll {
     bottom.current = -view.scrollTop <= AT_BOTTOM_PX;
     setAtBottom(bottom.current);
     const row = firstVisible(content.current?.children, view.getBoundingClientRect().top);
-    anchor.current = row === null ? null : { row, top: row.getBoundingClientRect().top };
+    anchor.current = { row, top: row?.getBoundingClientRect().top ?? 0, scrollTop: view.scrollTop };
   }, []);
 
   const settle = useCallback(() => {
     const view = scroller.current;
     const held = anchor.current;
     if (view === null) return;
+    // Scrolled a moment ago, and the event is still to come: the person's move is not to be undone.
+    const moved = view.scrollTop - (held?.scrollTop ?? view.scrollTop);
+    if (moved !== 0) bottom.current = -view.scrollTop <= AT_BOTTOM_PX;
     if (bottom.current) view.scrollTop = 0;
-    else if (held?.row.isConnected) view.scrollTop += held.row.getBoundingClientRect().top - held.top;
+    else if (held?.row?.isConnected) view.scrollTop += held.row.getBoundingClientRect().top - (held.top - moved);
     remember();
   }, [remember]);
 
