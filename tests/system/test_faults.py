@@ -48,7 +48,7 @@ class Writer:
                     answer = self._person.try_to_send(
                         f"message {len(self.attempted)}", conversation_id=self._conversation_id, id=message_id
                     )
-                except requests.ConnectionError:
+                except requests.RequestException:
                     self._stopping.wait(0.1)
                     continue
                 if answer.status_code < 300:
