@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from ops.browser import find_browser
 from ops.frontend import build_pages
@@ -20,6 +20,7 @@ from tests.browser.profile import Profile
 from tests.conftest import APP_PASSWORD, Database
 from tests.system.conftest import STACKS, pytest_runtest_makereport
 from tests.system.stack import Stack, new_email, running_stack
+from tests.system.waiting import PATIENCE_SECONDS
 
 __all__ = ["pytest_runtest_makereport"]
 
@@ -54,6 +55,7 @@ def stack(shared_stack: Stack) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     path = Path(os.environ.get("PULSE_CHROMIUM") or find_browser())
+    expect.set_options(timeout=PATIENCE_SECONDS * 1_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET, chromium_sandbox=os.geteuid() != 0)
         yield browser
