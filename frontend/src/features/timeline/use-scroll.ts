@@ -88,10 +88,13 @@ export function useScroll(version: unknown, onNearTop: () => void): Scroll {
   return { scroller, content, atBottom, onScroll, toBottom, reveal };
 }
 
-/** The first of many stacked rows that reaches below `top`, by halving: this runs at every scroll. */
+/**
+ * The first of many stacked rows that reaches below `top`, by halving: this runs at every scroll. What stands
+ * above all messages is no row to hold on to: older ones are put in below it.
+ */
 function firstVisible(rows: HTMLCollection | undefined, top: number): Element | null {
   if (rows === undefined) return null;
-  let low = 0;
+  let low = 1;
   let high = rows.length;
   while (low < high) {
     const middle = (low + high) >> 1;
