@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from ops.errors import SetupError
+from ops.output import complain
 
 MIGRATIONS = Path(__file__).parent.parent / "supabase" / "migrations"
 APP_ROLE = "pulse_app"
@@ -158,7 +159,7 @@ def main() -> int:
             raise SetupError("MIGRATE_DATABASE_URL is not set: the address of the database with its owner's login")
         applied = migrate(owner_url, find_app_password(os.environ.get("DATABASE_URL", "")))
     except SetupError as error:
-        print(f"migrate: {error}", file=sys.stderr)
+        complain(error)
         return 1
     for name in applied:
         print(f"applied {name}")

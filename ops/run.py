@@ -4,9 +4,12 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Mapping
+
+import psycopg
 
 from ops.errors import SetupError
-from ops.local_secrets import load_secrets
+from ops.local_secrets import LocalSecrets, load_secrets
 from ops.lock import RunLock
 from ops.output import Output, complain
 from ops.places import PAGES, ROOT, find_var
@@ -52,18 +55,7 @@ def _run(settings: RunSettings, lock: RunLock, *, with_parent: bool) -> None:
     with Supervisor(Output(WIDTH), keep_open=(lock.fileno(),)) as supervisor:
         if with_parent:
             supervisor.stop_with_parent()
-        owner_url = settings.migrate_database_url
-        if settings.database_url is None:
-            cluster = make_cluster(settings, kept)
-            cluster.prepare()
-            supervisor.start(make_postgres(cluster, offer))
-            supervisor.wait_until_ready()
-            cluster.create_database(DATABASE)
-            owner_url = cluster.url(DATABASE)
-        if owner_url is None:
-            supervisor.say("DATABASE_URL is used as it is: no MIGRATE_DATABASE_URL was given to bring it up to date")
-        else:
-            supervisor.run_once(make_migration(owner_url, offer))
+        _open_database(supervisor, settings, kept, offer)
         supervisor.start(*services)
         supervisor.wait_until_ready()
         supervisor.say(f"ready after {time.monotonic() - began:.1f} s")
@@ -72,6 +64,31 @@ def _run(settings: RunSettings, lock: RunLock, *, with_parent: bool) -> None:
             supervisor.say(f"mail arrives at {offer['AUTH_PUBLIC_URL']}/dev/inbox")
         supervisor.say("Ctrl-C stops it")
         supervisor.watch()
+
+
+def _open_database(supervisor: Supervisor, settings: RunSettings, kept: LocalSecrets, offer: Mapping[str, str]) -> None:
+    """Embedded or given: reachable, and up to date as far as its owner's login is known."""
+    if settings.database_url is None:
+        cluster = make_cluster(settings, kept)
+        cluster.prepare()
+        supervisor.start(make_postgres(cluster, offer))
+        supervisor.wait_until_ready()
+        cluster.create_database(DATABASE)
+        supervisor.run_once(make_migration(cluster.url(DATABASE), offer))
+        return
+    if settings.migrate_database_url is not None:
+        supervisor.run_once(make_migration(settings.migrate_database_url, offer))
+    else:
+        supervisor.say("DATABASE_URL is used as it is: no MIGRATE_DATABASE_URL was given to bring it up to date")
+    _check_reachable(settings.database_url)
+
+
+def _check_reachable(database_url: str) -> None:
+    """The services would start without it, and wait."""
+    try:
+        psycopg.connect(database_url, connect_timeout=10).close()
+    except psycopg.Error as reason:
+        raise SetupError(f"DATABASE_URL: {' '.join(str(reason).split())}") from reason
 
 
 def _check_tools() -> None:

@@ -105,7 +105,8 @@ class Supervisor:
         while not is_done():
             for watched in self._all():
                 if watched.exit is not None and not watched.was_ready:
-                    raise SetupError(f"{watched.child.name} ended before it was ready ({_describe(watched.exit)})")
+                    how = _describe(watched.exit)
+                    raise SetupError(f"{watched.child.name} ended too early ({how}): its own lines say why")
             if time.monotonic() > deadline:
                 names = ", ".join(watched.child.name for watched in self._all() if not watched.was_ready)
                 raise SetupError(f"not ready within {seconds:.0f} seconds: {names}")

@@ -179,7 +179,7 @@ def test_a_child_that_cannot_start_ends_the_run_and_is_named(start: Callable[...
     run = start("ends")
     assert run.process.wait(SECONDS) == 1
     assert "second   | second cannot start" in run.printed
-    assert "second ended before it was ready (exit code 3)" in run.printed
+    assert "second ended too early (exit code 3)" in run.printed
     assert are_gone(run.pids("first"))
 
 

@@ -16,7 +16,9 @@ import pytest
 
 from ops.lock import RunLock
 from ops.places import PAGES, ROOT
+from ops.postgres import Cluster
 from ops.processes import find_command_line
+from tests.conftest import APP_PASSWORD
 from tests.ops.test_run import free_ports
 from tests.ops.test_run import run as run_briefly
 from tests.ops.test_supervisor import are_gone, eventually
@@ -29,13 +31,14 @@ SECONDS = 90.0
 class Pulse:
     """One run over a `var` of its own; `start` it again and it is the next day."""
 
-    def __init__(self, var: Path) -> None:
+    def __init__(self, var: Path, **settings: str) -> None:
         self.var = var
         self.ports = free_ports()
+        self.settings = settings
         self.log = var.parent / "log"
 
     def start(self) -> "Pulse":
-        environment = {"PATH": os.environ["PATH"], "PULSE_VAR": str(self.var), **self.ports}
+        environment = {"PATH": os.environ["PATH"], "PULSE_VAR": str(self.var), **self.ports, **self.settings}
         with self.log.open("wb") as log:
             words = [sys.executable, "-m", "ops.run"]
             self.process = subprocess.Popen(words, env=environment, cwd=ROOT, stdout=log, stderr=log)
@@ -168,3 +171,26 @@ def test_stop_ends_it_from_another_terminal(pulse: Pulse) -> None:
 
 def test_nothing_it_made_can_be_read_by_others(pulse: Pulse) -> None:
     assert pulse.var.stat().st_mode & 0o077 == 0
+
+
+def test_a_database_of_ones_own_is_used_and_brought_up_to_date(postgres: Cluster, tmp_path: Path) -> None:
+    postgres.create_database("own")
+    given = {
+        "DATABASE_URL": postgres.url("own", "pulse_app", APP_PASSWORD),
+        "MIGRATE_DATABASE_URL": postgres.url("own"),
+    }
+    own = Pulse(tmp_path / "var", **given).start()
+    try:
+        assert own.answers("CHAT_PORT", "/readyz")
+        assert "migrate   | applied" in own.printed
+        assert not any(f"-D {own.var}" in command for command in own.tree().values())
+    finally:
+        own.process.terminate()
+        own.process.wait(SECONDS)
+
+
+def test_a_database_of_ones_own_that_does_not_let_us_in_is_one_clear_line(postgres: Cluster, tmp_path: Path) -> None:
+    refused = run_briefly(tmp_path, **free_ports(), DATABASE_URL=postgres.url("postgres", "pulse_app", "wrong"))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("pulse: DATABASE_URL: connection failed")
+    assert refused.stderr.count("\n") == 1
