@@ -1,7 +1,7 @@
 # Needs GNU make, git and Python 3.11 or newer; everything else is fetched into this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-fast lint types auth chat websocket pages migrate clean
+.PHONY: help run stop test test-fast lint types locks auth chat websocket pages migrate clean
 SHELL := /bin/sh
 
 # Words for pytest: make test ARGS="-k history"
@@ -39,6 +39,15 @@ lint: ## ruff, mypy, import-linter, tsc, eslint
 types: ## Generate the frontend's types from OpenAPI and the event schemas
 	$(PREPARE) run pages
 	@$(VENV) -m ops.schemas && exec $(VENV) -m ops.frontend npm run --silent types
+
+locks: ## Pin every requirements file anew, with hashes
+	$(PREPARE) dev
+	@.venv/bin/pip install --quiet uv
+	@for name in services/auth/requirements services/chat/requirements services/websocket/requirements \
+		frontend/server/requirements requirements/run requirements/dev requirements/node; do \
+		.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-annotate --no-emit-index-url $$name.in -o $$name.txt || exit 1; \
+	done
 
 auth: ## The auth service alone, with the settings in the environment
 	$(PREPARE) run
