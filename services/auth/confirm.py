@@ -22,7 +22,7 @@ api = Api("sign in")
 log = structlog.get_logger()
 
 
-@api.on("GET", "/auth/confirm")
+@api.on("GET", "/auth/confirm", errors=(LinkExpired,))
 def show_link(query: ConfirmQuery) -> Response:
     """The page a mailed link leads to, with one button; consumes nothing."""
     pending = parts().provider.find_link(query.token_hash)

@@ -579,6 +579,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description link_expired */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description malformed */
             422: {
                 headers: {
