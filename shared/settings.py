@@ -39,13 +39,14 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
-def _split(value: Any) -> Any:
+def split_words(value: Any) -> Any:
+    """A comma-separated variable as a tuple; anything else as it is."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 Url = Annotated[str, AfterValidator(check_url)]
-Urls = Annotated[tuple[Url, ...], BeforeValidator(_split)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Urls = Annotated[tuple[Url, ...], BeforeValidator(split_words)]
+Words = Annotated[tuple[str, ...], BeforeValidator(split_words)]
 
 
 def _check_database_url(value: SecretStr) -> SecretStr:
@@ -121,6 +122,18 @@ class ServiceSettings(Settings):
         alias="SERVICE_TOKEN", description="secret the services show each other, 32 characters or more"
     )
     auth_url: Url = Field("http://127.0.0.1:5001", alias="AUTH_URL", description="auth as the other services reach it")
+
+
+class DatabaseSettings(ServiceSettings):
+    """What the services with a database share beyond that."""
+
+    database_url: SecretUrl = Field(alias="DATABASE_URL", description="Postgres, as the login pulse_app")
+    database_pooler: str | None = Field(
+        None,
+        alias="DATABASE_POOLER",
+        pattern="^(session|transaction)$",
+        description="transaction behind such a pooler; assumed on port 6543",
+    )
 
 
 def exit_with(error: SettingsError, program: str) -> NoReturn:

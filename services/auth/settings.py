@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
@@ -12,7 +12,7 @@ from services.auth.addresses import Email
 from services.auth.mail.smtp import SmtpServer, parse_sender
 from services.auth.redirects import Redirects
 from services.auth.signup import SignupPolicy, parse_signup
-from shared.settings import Secret, SecretUrl, ServiceSettings, Url, origin_of
+from shared.settings import DatabaseSettings, Secret, Url, origin_of, split_words
 
 DAY_SECONDS = 24 * 60 * 60
 
@@ -40,11 +40,7 @@ def _check_sender(value: str) -> str:
     return value
 
 
-def _split(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-class AuthSettings(ServiceSettings):
+class AuthSettings(DatabaseSettings):
     """Fields that lean on others stand after them, so that all problems are found in one reading."""
 
     port: int = Field(5001, alias="PORT", ge=1, le=65535, description="port to listen on")
@@ -55,13 +51,6 @@ class AuthSettings(ServiceSettings):
     )
     websocket_url: Url = Field(
         "http://127.0.0.1:5003", alias="WEBSOCKET_URL", description="websocket as auth reaches it, told of sign-outs"
-    )
-    database_url: SecretUrl = Field(alias="DATABASE_URL", description="Postgres, as the login pulse_app")
-    database_pooler: str | None = Field(
-        None,
-        alias="DATABASE_POOLER",
-        pattern="^(session|transaction)$",
-        description="transaction behind such a pooler; assumed on port 6543",
     )
     auth_secret: Secret = Field(
         alias="AUTH_SECRET", description="secret that seals signing keys and codes, 32 characters or more; keep it"
@@ -80,7 +69,7 @@ class AuthSettings(ServiceSettings):
         alias="SIGNUP",
         description="who may join: open, invited or domains:example.org; open on loopback, else invited",
     )
-    admin_emails: Annotated[tuple[Email, ...], BeforeValidator(_split)] = Field(
+    admin_emails: Annotated[tuple[Email, ...], BeforeValidator(split_words)] = Field(
         (), alias="ADMIN_EMAILS", description="addresses that become admins and may always join, comma separated"
     )
     cookie_domain: str | None = Field(

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from shared.settings import SecretUrl, ServiceSettings, Url
+from shared.settings import DatabaseSettings, Url
 
 
-class ChatSettings(ServiceSettings):
+class ChatSettings(DatabaseSettings):
     port: int = Field(5002, alias="PORT", ge=1, le=65535, description="port to listen on")
-    database_url: SecretUrl = Field(alias="DATABASE_URL", description="Postgres, as the login pulse_app")
-    database_pooler: str | None = Field(
-        None,
-        alias="DATABASE_POOLER",
-        pattern="^(session|transaction)$",
-        description="transaction behind such a pooler; assumed on port 6543",
-    )
     database_connections: int = Field(
         8, alias="DATABASE_CONNECTIONS", ge=2, le=200, description="connections of each worker, at most"
     )
