@@ -1,4 +1,4 @@
-"""Work that nobody waits for: one thread and a bounded queue, made at first use so that a fork never copies them."""
+"""Work that nobody waits for: threads and a bounded queue, made at first use so that a fork never copies them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ log = structlog.get_logger()
 
 
 class Background:
-    """Runs work one at a time, the earliest due first."""
+    """Runs work, the earliest due first, ``threads`` at a time; at most ``size`` waits."""
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, threads: int = 1) -> None:
         self._name = name
         self._size = size
+        self._threads = threads
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._unfinished = 0
-        self._thread: threading.Thread | None = None
+        self._started = False
 
     def submit(self, work: Callable[[], None], after_seconds: float = 0.0) -> bool:
         """Queues ``work`` with the request's id for its log lines; False when the queue is full."""
@@ -48,9 +49,10 @@ class Background:
             self._changed.wait_for(lambda: self._unfinished == 0, timeout=seconds)
 
     def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
+        if not self._started:
+            self._started = True
+            for _ in range(self._threads):
+                threading.Thread(target=self._run, name=self._name, daemon=True).start()
             atexit.register(self.close)
 
     def _run(self) -> None:

@@ -23,6 +23,7 @@ PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 SENDER = re.compile(r'\s*(?:"?(?P<name>[^"<>\x00-\x1f]*?)"?\s*<(?P<bracketed>[^<>]+)>|(?P<bare>[^<>\s]+))\s*')
 WAITS_SECONDS = (1.0, 5.0, 20.0)  # before the second, third and fourth try
 BEFORE_SECONDS = (0.1, 0.4)
+SENDING_THREADS = 4  # so that a mail server that hangs over one recipient does not hold up everybody's codes
 QUEUED_MAILS = 1_000
 
 log = structlog.get_logger()
@@ -88,7 +89,7 @@ class SmtpMailer:
         self._sender = sender
         self._name_address = name_address
         self._waits = waits_seconds
-        self._background = Background("mail", QUEUED_MAILS)
+        self._background = Background("mail", QUEUED_MAILS, threads=SENDING_THREADS)
 
     def send(self, mail: SignInMail) -> None:
         # Not at once: at work beside the rest of the request, it would show in the answer's time who gets mail.
