@@ -85,9 +85,12 @@ class RevocationList(Revocations):
             row = Revocation.from_wire(item)
             key = row.session_id or row.user_id
             if key is not None and row.expires_at > now:
-                self._rows[key] = row
+                # auth reads in several request threads: an older answer that comes late must not undo a newer one.
+                held = self._rows.get(key)
+                if held is None or row.not_before >= held.not_before:
+                    self._rows[key] = row
                 self._on_revoked(row)
-        self._position = int(answer["position"])
+        self._position = max(self._position, int(answer["position"]))
         self._read_at = now
         for key in [key for key, row in list(self._rows.items()) if row.expires_at <= now]:
             self._rows.pop(key, None)  # another thread may have been quicker
