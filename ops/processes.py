@@ -1,18 +1,7 @@
 """Questions about processes that were not started here."""
 
-import os
 import subprocess
 from pathlib import Path
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def find_command_line(pid: int) -> str | None:

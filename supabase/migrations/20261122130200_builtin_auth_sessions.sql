@@ -187,8 +187,6 @@ comment on function builtin_auth.end_session is
 revoke all on table builtin_auth.sessions, builtin_auth.refresh_tokens from public, anon, authenticated;
 grant select, insert, update, delete on table builtin_auth.sessions, builtin_auth.refresh_tokens to service_role;
 revoke all on function builtin_auth.render_sign_in, builtin_auth.promote, builtin_auth.open_session,
-    builtin_auth.finish_session,
-    builtin_auth.refresh_session, builtin_auth.end_session from public, anon, authenticated;
+    builtin_auth.finish_session, builtin_auth.refresh_session, builtin_auth.end_session from public, anon, authenticated;
 grant execute on function builtin_auth.render_sign_in, builtin_auth.promote, builtin_auth.open_session,
-    builtin_auth.finish_session,
-    builtin_auth.refresh_session, builtin_auth.end_session to service_role;
+    builtin_auth.finish_session, builtin_auth.refresh_session, builtin_auth.end_session to service_role;

@@ -13,7 +13,7 @@ import pytest
 from ops.errors import SetupError
 from ops.ports import find_free_port
 from ops.postgres import Cluster, serve
-from ops.processes import is_alive
+from ops.processes import find_command_line
 
 QUICK = ("fsync=off",)
 
@@ -24,9 +24,9 @@ def make_cluster(folder: Path) -> Cluster:
 
 def wait_until_gone(pid: int, seconds: float = 20) -> bool:
     deadline = time.monotonic() + seconds
-    while is_alive(pid) and time.monotonic() < deadline:
+    while find_command_line(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return not is_alive(pid)
+    return not find_command_line(pid)
 
 
 def test_data_is_kept_over_a_restart(tmp_path: Path) -> None:

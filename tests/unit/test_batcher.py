@@ -129,10 +129,9 @@ def test_a_full_lane_refuses_and_an_empty_one_accepts_again(calls: Calls) -> Non
 
 
 def test_a_follower_that_waits_too_long_is_told_the_outcome_is_unknown(
-    calls: Calls, monkeypatch: pytest.MonkeyPatch
+    calls: Calls,
 ) -> None:
-    monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
-    batcher = Batcher(calls)
+    batcher = Batcher(calls, wait_seconds=0.05)
     calls.open.clear()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(batcher.send, ROOM, {"n": 0})
@@ -146,10 +145,9 @@ def test_a_follower_that_waits_too_long_is_told_the_outcome_is_unknown(
 
 
 def test_a_batch_on_a_locked_row_does_not_hold_its_threads_for_as_long_as_it_has_items(
-    calls: Calls, monkeypatch: pytest.MonkeyPatch
+    calls: Calls,
 ) -> None:
-    monkeypatch.setattr(module, "ALONE_SECONDS", -1.0)
-    batcher = Batcher(calls)
+    batcher = Batcher(calls, alone_seconds=-1.0)
     calls.failures = [Contention()]
     with pytest.raises(Contention):
         batcher.send(ROOM, {"n": 1})

@@ -12,6 +12,7 @@ from ops.schemas import FOLDER, SERVICES, describe_all, describe_service
 from services.auth.settings import AuthSettings
 from services.chat.settings import ChatSettings
 from services.websocket.settings import WebsocketSettings
+from shared.errors import AppError
 from shared.wire import EVENTS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -36,6 +37,24 @@ def test_every_route_is_in_the_protocol_and_the_other_way_round(name: str) -> No
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_openapi_document_is_valid(name: str) -> None:
     validate(describe_service(name))
+
+
+def test_every_error_code_is_in_the_protocol() -> None:
+    for name in SERVICES:
+        describe_service(name)  # imports all that the service may raise
+    in_sql = {
+        code
+        for path in (ROOT / "supabase" / "migrations").glob("*.sql")
+        for code in re.findall(r"refuse\(\d+, '(\w+)'", path.read_text())
+    }
+    in_python = {error.code for error in list_subclasses(AppError) if "code" in vars(error)}
+    assert len(in_sql) >= 6
+    assert len(in_python) >= 20
+    assert {code for code in in_sql | in_python if f"`{code}`" not in PROTOCOL} == set()
+
+
+def list_subclasses(error: type[AppError]) -> list[type[AppError]]:
+    return [one for direct in error.__subclasses__() for one in (direct, *list_subclasses(direct))]
 
 
 def test_every_event_is_in_the_protocol() -> None:

@@ -57,8 +57,9 @@ class _Waiting:
 
 
 class _Lane:
-    def __init__(self, send_batch: SendBatch) -> None:
+    def __init__(self, send_batch: SendBatch, wait_seconds: float, alone_seconds: float) -> None:
         self._send_batch = send_batch
+        self._wait_seconds, self._alone_seconds = wait_seconds, alone_seconds
         self._lock = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
         self._led = False
@@ -80,7 +81,7 @@ class _Lane:
         return mine.result
 
     def _wait(self, mine: _Waiting) -> None:
-        if mine.woken.wait(WAIT_SECONDS):
+        if mine.woken.wait(self._wait_seconds):
             return
         with self._lock:
             if mine.leads or mine.done:
@@ -119,7 +120,7 @@ class _Lane:
             for waiting, result in zip(batch, results, strict=True):
                 waiting.result = result
             return
-        until = time.monotonic() + ALONE_SECONDS
+        until = time.monotonic() + self._alone_seconds
         for waiting in batch:
             self._run_alone(waiting, until)
 
@@ -149,8 +150,10 @@ class _Lane:
 class Batcher:
     """``send_batch`` answers one result per item, in their order."""
 
-    def __init__(self, send_batch: SendBatch) -> None:
-        self._lanes = [_Lane(send_batch) for _ in range(LANES)]
+    def __init__(
+        self, send_batch: SendBatch, *, wait_seconds: float = WAIT_SECONDS, alone_seconds: float = ALONE_SECONDS
+    ) -> None:
+        self._lanes = [_Lane(send_batch, wait_seconds, alone_seconds) for _ in range(LANES)]
 
     def send(self, conversation_id: UUID, item: Item) -> Result:
         """The item's result once its batch is committed. Raises SendQueueFull, Contention or Unavailable."""
