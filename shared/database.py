@@ -1,35 +1,22 @@
 """The database port: SQL functions, called by name, and nothing else (docs/architecture.md, Data).
 
-``call("send_messages", messages=[…])`` runs ``select public.send_messages(messages => …)`` in one transaction and
-returns its ``jsonb`` as Python data. Access, locking and errors are inside the functions.
+``call("send_messages", messages=[…])`` runs ``public.send_messages(messages => …)`` in one transaction and returns its
+``jsonb`` as Python data. Access, locking and errors are inside the functions. Two adapters call them: psycopg
+straight to Postgres (``postgres_database``), and PostgREST's RPC (``supabase_database``).
 """
 
 from __future__ import annotations
 
-import copy
 import json
-import os
-import select
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
-import psycopg
 import structlog
-from psycopg import sql
-from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.errors import DatabaseRefusal, Malformed, Unavailable
+from shared.settings import DatabaseSettings
 
-POOL_WAIT_SECONDS = 5.0
-AWAY_WAIT_SECONDS = 0.2  # while the database is known to be away: waiting threads would starve everything else
-AWAY_SECONDS = 3.0
-RECONNECT_SECONDS = 2.0  # after so long of trying, whoever wants a connection next starts anew
-TRANSACTION_POOLER_PORT = 6543
+NOT_ANSWERING = "The database is not answering. Try again in a moment."
+NOT_MIGRATED = "The database lacks functions of this version: it has not been migrated (make migrate)."
 
 log = structlog.get_logger()
 
@@ -48,137 +35,38 @@ class Database(Protocol):
     def call(self, function: str, /, **arguments: Any) -> Any:
         """Raises DatabaseRefusal (the function said no), Contention, OutcomeUnknown or Unavailable."""
 
+    def close(self) -> None:
+        """Gives the connections back."""
 
-class PostgresDatabase:
-    """psycopg 3 over a pool that opens on first use, so that it is made after a worker's fork.
 
-    ``schema`` holds the functions; ``pooler="transaction"`` (assumed on port 6543) switches prepared statements off.
+def connect(settings: DatabaseSettings, connections: int) -> Database:
+    """Straight to Postgres where DATABASE_URL says how, else by the RPC of SUPABASE_URL. Connects on the first call."""
+    if settings.database_url is not None:
+        from shared.postgres_database import PostgresDatabase
+
+        return PostgresDatabase(
+            settings.database_url.get_secret_value(), connections=connections, pooler=settings.database_pooler
+        )
+    # Imported only where it is used: the client brings a second's worth of modules.
+    from shared.supabase_database import SupabaseDatabase
+
+    assert settings.supabase_url is not None
+    assert settings.supabase_secret_key is not None  # both checked with the settings
+    return SupabaseDatabase(settings.supabase_url, settings.supabase_secret_key.get_secret_value(), connections)
+
+
+def refusal(state: str, message: str | None, detail: str | None) -> Exception | None:
+    """What a function's own error means, alike for both adapters; None for what is no answer of a function.
+
+    SQLSTATE ``PTxyz`` is HTTP status xyz (PostgREST, "Errors", Raise errors with HTTP Status Codes), ``message`` the
+    code and ``detail`` the data as JSON.
     """
-
-    def __init__(self, url: str, *, schema: str = "public", connections: int = 8, pooler: str | None = None) -> None:
-        transaction_pooler = pooler == "transaction" or _port(url) == TRANSACTION_POOLER_PORT
-        self._connections = _Connections(url, connections, prepared=not transaction_pooler)
-        self._schema = schema
-        self._statements: dict[tuple[str, ...], sql.Composed] = {}
-
-    def in_schema(self, schema: str) -> PostgresDatabase:
-        """The same connections, functions of another schema."""
-        other = copy.copy(self)
-        other._schema, other._statements = schema, {}
-        return other
-
-    def call(self, function: str, /, **arguments: Any) -> Any:
-        values = [Jsonb(value) if isinstance(value, (dict, list)) else value for value in arguments.values()]
-        statement = self._statement(function, tuple(arguments))
-        sent = False
-        try:
-            with self._connections.one() as connection:
-                sent = True
-                row = connection.execute(statement, values).fetchone()
-        except PoolTimeout as error:
-            raise Unavailable("The database is not answering. Try again in a moment.") from error
-        except psycopg.Error as error:
-            raise _translate(error, sent) from error
-        except UnicodeEncodeError as error:  # a lone surrogate: no schema of ours lets one through
-            raise Malformed() from error
-        return row[0] if row else None
-
-    def close(self) -> None:
-        self._connections.close()
-
-    def _statement(self, function: str, names: tuple[str, ...]) -> sql.Composed:
-        key = (function, *names)
-        if key not in self._statements:
-            arguments = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(name)) for name in names)
-            self._statements[key] = sql.SQL("select {}({})").format(sql.Identifier(self._schema, function), arguments)
-        return self._statements[key]
-
-
-class _Connections:
-    """The pool, opened on first use, and how long it is worth waiting for."""
-
-    def __init__(self, url: str, size: int, *, prepared: bool) -> None:
-        options: dict[str, Any] = {
-            "autocommit": True,
-            "application_name": "pulse",
-            "connect_timeout": 5,
-            # Of a host that vanished without a word we hear after some 20 s, not after TCP's quarter of an hour.
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 2,
-            "tcp_user_timeout": 20_000,
-        }
-        if not prepared:
-            options["prepare_threshold"] = None
-        self._pool = ConnectionPool(
-            url,
-            kwargs=options,
-            min_size=1,
-            max_size=size,
-            # Its pauses double without end otherwise: after an outage of a minute, another one until it looks again.
-            reconnect_timeout=RECONNECT_SECONDS,
-            open=False,
-            check=_check_alive,
-            name=f"pulse-{os.getpid()}",
-        )
-        self._opening = threading.Lock()
-        self._away_until = float("-inf")
-
-    @contextmanager
-    def one(self) -> Iterator[psycopg.Connection]:
-        """Raises PoolTimeout."""
-        if self._pool.closed:
-            with self._opening:
-                if self._pool.closed:
-                    self._pool.open()
-        away = time.monotonic() < self._away_until
-        try:
-            connection = self._pool.getconn(AWAY_WAIT_SECONDS if away else POOL_WAIT_SECONDS)
-        except PoolTimeout:
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            raise
-        try:
-            with connection:
-                yield connection
-        finally:
-            self._pool.putconn(connection)
-
-    def close(self) -> None:
-        self._pool.close()
-
-
-def _check_alive(connection: psycopg.Connection) -> None:
-    """An idle connection has nothing to read; if it does, the server has closed it. Costs no round trip."""
-    idle = select.poll()  # unlike select() it takes descriptors above 1,023, which a server with many clients has
-    idle.register(connection.fileno(), select.POLLIN)
-    if idle.poll(0):
-        connection.close()  # left open, the pool would take it back as sound and hand it out again for ever
-        raise psycopg.OperationalError("closed by the server while idle")
-
-
-def _port(url: str) -> int | None:
-    try:
-        return urlsplit(url).port
-    except ValueError:
-        return None
-
-
-def _translate(error: psycopg.Error, sent: bool) -> Exception:
-    """Both adapters answer alike: SQLSTATE ``PTxyz`` is HTTP status xyz, as PostgREST has it."""
-    state = error.sqlstate or ""
     if state.startswith("PT"):
-        return DatabaseRefusal(
-            int(state[2:]), error.diag.message_primary or "refused", json.loads(error.diag.message_detail or "{}")
-        )
+        return DatabaseRefusal(int(state[2:]), message or "refused", json.loads(detail or "{}"))
     if state in ("40001", "40P01", "55P03"):
         return Contention(retry_after_seconds=1)
-    if state[:2] in ("53", "57", "08", "28") or (not state and isinstance(error, psycopg.OperationalError)):
-        kind = OutcomeUnknown if sent and not state.startswith(("53", "28")) else Unavailable
-        return kind("The database is not answering. Try again in a moment.")
-    if state in ("3F000", "42883") and not error.diag.context:  # with a context it is a bug inside a function
-        return Unavailable("The database lacks functions of this version: it has not been migrated (make migrate).")
-    if state.startswith("22") or (isinstance(error, psycopg.DataError) and not state):
+    if state.startswith("22"):
         # A value no schema of ours should let through (a forged cursor, a NUL): bad input, as PostgREST has it.
-        log.warning("value_refused", sqlstate=state, cause=str(error))
+        log.warning("value_refused", sqlstate=state, cause=message)
         return Malformed()
-    return error
+    return None

@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 
 class SettingsError(Exception):
@@ -122,18 +132,56 @@ class ServiceSettings(Settings):
         alias="SERVICE_TOKEN", description="secret the services show each other, 32 characters or more"
     )
     auth_url: Url = Field("http://127.0.0.1:5001", alias="AUTH_URL", description="auth as the other services reach it")
+    supabase_jwt_secret: Secret | None = Field(
+        None,
+        alias="SUPABASE_JWT_SECRET",
+        description="the legacy secret of a project that signs access tokens with it (HS256)",
+    )
+
+    @property
+    def jwt_secret(self) -> str | None:
+        return self.supabase_jwt_secret.get_secret_value() if self.supabase_jwt_secret else None
 
 
 class DatabaseSettings(ServiceSettings):
-    """What the services with a database share beyond that."""
+    """What the services with a database share beyond that: Postgres itself, or a Supabase project's RPC."""
 
-    database_url: SecretUrl = Field(alias="DATABASE_URL", description="Postgres, as the login pulse_app")
+    supabase_url: Url | None = Field(
+        None, alias="SUPABASE_URL", description="a Supabase project, like https://abc.supabase.co"
+    )
+    supabase_secret_key: SecretStr | None = Field(
+        None,
+        alias="SUPABASE_SECRET_KEY",
+        validate_default=True,
+        min_length=20,
+        description="its secret key, sb_secret_… or the service_role JWT",
+    )
+    database_url: SecretUrl | None = Field(
+        None,
+        alias="DATABASE_URL",
+        validate_default=True,
+        description="Postgres, as the login pulse_app; without it the data is in SUPABASE_URL, called by RPC",
+    )
     database_pooler: str | None = Field(
         None,
         alias="DATABASE_POOLER",
         pattern="^(session|transaction)$",
         description="transaction behind such a pooler; assumed on port 6543",
     )
+
+    @field_validator("supabase_secret_key")
+    @classmethod
+    def _needed_for_supabase(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None and info.data.get("supabase_url") is not None:
+            raise ValueError("is needed beside SUPABASE_URL")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _needed_without_supabase(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None and info.data.get("supabase_url", "wrong") is None:
+            raise ValueError("is not set, and SUPABASE_URL neither")
+        return value
 
 
 def exit_with(error: SettingsError, program: str) -> NoReturn:

@@ -1,4 +1,7 @@
-"""Access tokens are verified locally, against the public keys of the one provider that is trusted."""
+"""Access tokens are verified locally, against the public keys of the one provider that is trusted.
+
+Or, for a Supabase project that still signs with its legacy secret, against that: only where it is configured.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from shared.caller import Caller
 from shared.errors import AppError, NotAuthenticated, Unavailable
 
 AUDIENCE = "authenticated"
-ALGORITHMS = ["ES256"]
+ROLE = "authenticated"  # the project's own API keys are tokens too, of other roles
 REFETCH_SECONDS = 10.0  # an unknown `kid` asks for new keys at most this often
 FIRST_FETCH_SECONDS = 0.5  # the same while no keys are known: a service that starts before auth must not wait long
 REMEMBERED_TOKENS = 10_000
@@ -32,18 +35,24 @@ class Revocations:
 
 
 class TokenVerifier:
-    """``fetch_keys`` returns the JWKS' key list, each ``{"kid", "kty", …}``; it may raise AppError."""
+    """``fetch_keys`` returns the JWKS' key list, each ``{"kid", "kty", …}``; it may raise AppError.
+
+    ``shared_secret`` verifies HS256 tokens; without it there are none.
+    """
 
     def __init__(
         self,
         fetch_keys: Callable[[], Iterable[dict[str, Any]]],
         revocations: Revocations | None = None,
         clock: Callable[[], float] = time.time,
+        shared_secret: str | None = None,
     ) -> None:
         self._fetch_keys = fetch_keys
         self._revocations = revocations or Revocations()
         self._clock = clock
+        self._shared_secret = shared_secret
         self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched = False
         self._fetched_at = float("-inf")
         self._lock = threading.Lock()
         self._remembered: OrderedDict[str, Caller] = OrderedDict()
@@ -58,18 +67,9 @@ class TokenVerifier:
 
     def _decode(self, token: str) -> Caller:
         try:
-            header = jwt.get_unverified_header(token)
-            key = self._find_key(str(header.get("kid")))
-            if key is None:
+            claims = self._read_claims(token)
+            if claims["role"] != ROLE:
                 raise NotAuthenticated()
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=ALGORITHMS,
-                audience=AUDIENCE,
-                # Expiry is checked on every use above, also for remembered tokens; another host's clock may be ahead.
-                options={"require": ["exp", "sub", "aud"], "verify_exp": False, "verify_iat": False},
-            )
             caller = Caller(
                 user_id=UUID(claims["sub"]),
                 session_id=str(claims["session_id"]),
@@ -83,12 +83,32 @@ class TokenVerifier:
             self._remembered.popitem(last=False)
         return caller
 
+    def _read_claims(self, token: str) -> dict[str, Any]:
+        # The algorithm decides which key there is, so that a public key can't be passed off as a secret.
+        header = jwt.get_unverified_header(token)
+        algorithm = str(header.get("alg"))
+        key: jwt.PyJWK | str | None = None
+        if algorithm == "ES256":
+            key = self._find_key(str(header.get("kid")))
+        elif algorithm == "HS256":
+            key = self._shared_secret
+        if key is None:
+            raise NotAuthenticated()
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            audience=AUDIENCE,
+            # Expiry is checked on every use above, also for remembered tokens; another host's clock may be ahead.
+            options={"require": ["exp", "sub", "aud"], "verify_exp": False, "verify_iat": False},
+        )
+
     def _find_key(self, kid: str) -> jwt.PyJWK | None:
         if kid not in self._keys:
             with self._lock:
                 if kid not in self._keys:
                     self._refetch()
-        if not self._keys:
+        if not self._knows_keys:
             raise Unavailable("No signing keys are known yet. Try again in a moment.", retry_after_seconds=1)
         return self._keys.get(kid)
 
@@ -97,19 +117,25 @@ class TokenVerifier:
         if self._clock() - self._fetched_at < pause:
             return
         try:
-            keys = {str(key["kid"]): jwt.PyJWK(key) for key in self._fetch_keys()}
-        except (AppError, jwt.PyJWTError, KeyError) as error:
+            # A project may publish keys of other kinds beside: none of ours verifies with them.
+            keys = {str(key["kid"]): jwt.PyJWK(key) for key in self._fetch_keys() if key.get("kty") == "EC"}
+        except (AppError, jwt.PyJWTError, KeyError, AttributeError) as error:
             log.warning("keys_not_fetched", cause=str(error))
             return
         finally:
             self._fetched_at = self._clock()
-        self._keys = keys
+        self._keys, self._fetched = keys, True
         self._remembered.clear()
 
     def check_keys(self) -> None:
         """For ``/readyz``: raises Unavailable while no keys are known."""
-        if not self._keys:
+        if not self._knows_keys:
             with self._lock:
                 self._refetch()
-        if not self._keys:
+        if not self._knows_keys:
             raise Unavailable("no signing keys are known yet")
+
+    @property
+    def _knows_keys(self) -> bool:
+        """A project that signs with its secret alone publishes none, and that is all there is to know."""
+        return bool(self._keys) or (self._fetched and self._shared_secret is not None)

@@ -29,9 +29,12 @@ class Signer:
             "sub": str(user_id),
             "session_id": f"session-of-{user_id}",
             "aud": "authenticated",
+            "role": "authenticated",
             "iat": now,
             "exp": now + lives,
             **changed,
         }
-        claims = {name: value for name, value in claims.items() if value is not None}
+        return self.sign({name: value for name, value in claims.items() if value is not None})
+
+    def sign(self, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self.kid})

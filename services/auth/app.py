@@ -13,13 +13,14 @@ from services.auth.limits import Limits
 from services.auth.mail.choice import choose_mailer
 from services.auth.notices import Notices
 from services.auth.parts import Parts
+from services.auth.people import start_removing
 from services.auth.revoked import OwnRevocations
 from services.auth.settings import AuthSettings
 from services.auth.sweeper import start_sweeping
 from shared import web
 from shared.caller import Identity
-from shared.database import PostgresDatabase
 from shared.errors import AppError
+from shared.postgres_database import PostgresDatabase
 from shared.server import on_start
 from shared.service_client import ServiceClient
 from shared.tokens import TokenVerifier
@@ -32,6 +33,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     settings = settings or AuthSettings.read()
     app = Flask(__name__, static_folder=None)
     service_token = settings.service_token.get_secret_value()
+    assert settings.database_url is not None
     database = PostgresDatabase(
         settings.database_url.get_secret_value(), connections=settings.threads, pooler=settings.database_pooler
     )
@@ -65,6 +67,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     )
     app.register_error_handler(AppError, _answer_error)
     on_start(app, lambda: start_sweeping(own))
+    on_start(app, lambda: start_removing(database, provider))
     if not settings.signup_policy.lets_anybody_join:
         log.warning("nobody_may_join", hint="set ADMIN_EMAILS, or SIGNUP=domains:example.org")
     return app

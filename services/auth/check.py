@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.auth.builtin.seals import Seals, WrongSecret
 from services.auth.settings import AuthSettings
-from shared.database import PostgresDatabase
 from shared.errors import AppError
+from shared.postgres_database import PostgresDatabase
 from shared.settings import SettingsError
 
 
@@ -14,6 +14,8 @@ def check_secret(settings: AuthSettings) -> None:
 
     A database that does not answer is no reason not to start: /readyz says so until it does.
     """
+    if settings.database_url is None:  # with Supabase nothing in the database is sealed
+        return
     database = PostgresDatabase(
         settings.database_url.get_secret_value(), connections=1, pooler=settings.database_pooler
     )

@@ -13,7 +13,7 @@ from services.chat.relay.sweeper import Sweeper
 from services.chat.settings import ChatSettings
 from services.chat.state import Chat
 from shared.caller import Identity
-from shared.database import PostgresDatabase
+from shared.database import connect
 from shared.revocations import RevocationList
 from shared.server import on_start
 from shared.service_client import ServiceClient, fetch_jwks
@@ -25,15 +25,11 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
     settings = settings or ChatSettings.read()
     app = Flask(__name__, static_folder=None)
     service_token = settings.service_token.get_secret_value()
-    database = PostgresDatabase(
-        settings.database_url.get_secret_value(),
-        connections=settings.database_connections,
-        pooler=settings.database_pooler,
-    )
+    database = connect(settings, settings.database_connections)
     auth = ServiceClient(settings.auth_url, service_token)
     websocket = ServiceClient(settings.websocket_url, service_token)
     revocations = RevocationList(auth)
-    verifier = TokenVerifier(lambda: fetch_jwks(auth), revocations)
+    verifier = TokenVerifier(lambda: fetch_jwks(auth), revocations, shared_secret=settings.jwt_secret)
     pusher = Pusher(websocket, database)
     Identity(verifier, settings.origins, service_token).install(app)
     Chat(database, Sender(database, pusher), pusher, websocket).install(app)

@@ -41,7 +41,7 @@ def create_app(settings: WebsocketSettings | None = None) -> Flask:
         settings.presence_gather_seconds,
     )
     revocations = RevocationList(auth, lambda revocation: sessions.end_revoked(revocation))
-    verifier = TokenVerifier(lambda: fetch_jwks(auth), revocations)
+    verifier = TokenVerifier(lambda: fetch_jwks(auth), revocations, shared_secret=settings.jwt_secret)
     sessions = Sessions(connections, presence, verifier, socketio.server, settings)
     identity = Identity(verifier, settings.origins, service_token)
     identity.install(app)

@@ -15,7 +15,7 @@ from ops.postgres import Cluster
 from services.auth.app import create_app
 from services.auth.parts import Parts
 from services.auth.settings import AuthSettings
-from shared.database import PostgresDatabase
+from shared.postgres_database import PostgresDatabase
 from tests.auth.visitor import Visitor
 from tests.conftest import APP_PASSWORD
 

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from services.chat.app import create_app
 from services.chat.settings import ChatSettings
 from services.chat.state import Chat
-from shared.database import PostgresDatabase
+from shared.postgres_database import PostgresDatabase
 from tests.people import Known, add_person
 from tests.signing import Signer
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.database import PostgresDatabase
+from shared.postgres_database import PostgresDatabase
 from tests.people import Known, add_person
 
 

@@ -9,8 +9,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from shared.database import Contention, PostgresDatabase
+from shared.database import Contention
 from shared.errors import DatabaseRefusal
+from shared.postgres_database import PostgresDatabase
 from tests.people import item
 from tests.sql.conftest import Room
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from shared.database import PostgresDatabase
 from shared.errors import DatabaseRefusal, Malformed
+from shared.postgres_database import PostgresDatabase
 from tests.people import add_person
 from tests.sql.conftest import Room
 

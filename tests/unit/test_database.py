@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ops.postgres import Cluster
-from shared.database import PostgresDatabase
 from shared.errors import Unavailable
+from shared.postgres_database import PostgresDatabase
 
 
 def test_a_database_that_was_never_migrated_is_said_to_be(postgres: Cluster) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import time
+from base64 import urlsafe_b64encode
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
@@ -31,6 +34,73 @@ class Keys:
         return [signer.jwk for signer in self.signers]
 
 
+SECRET = "a-legacy-secret-of-thirty-two-characters"
+
+
+def claims_of(user: UUID, **changed: Any) -> dict[str, Any]:
+    made = {"sub": str(user), "session_id": "s", "aud": "authenticated", "role": "authenticated"}
+    return {**made, "exp": time.time() + 60, **changed}
+
+
+def test_a_projects_legacy_secret_verifies_where_it_is_configured_and_nowhere_else() -> None:
+    signer = Signer()
+    token = jwt.encode(claims_of(ANN), SECRET, algorithm="HS256")
+    assert TokenVerifier(Keys(), shared_secret=SECRET).verify(token).user_id == ANN
+    for verifier in (TokenVerifier(Keys(signer)), TokenVerifier(Keys(signer), shared_secret=SECRET[::-1])):
+        with pytest.raises(NotAuthenticated):
+            verifier.verify(token)
+
+
+def test_the_keys_of_a_project_are_no_users() -> None:
+    """Legacy API keys are tokens signed with the same secret: {"role": "anon"}, without sub and aud."""
+    verifier = TokenVerifier(Keys(), shared_secret=SECRET)
+    for claims in (
+        {"role": "anon", "iss": "supabase", "exp": time.time() + 60},
+        {"role": "service_role", "iss": "supabase", "exp": time.time() + 60},
+        claims_of(ANN, role="service_role"),
+        claims_of(ANN, role="anon"),
+        claims_of(ANN, aud="anon"),
+    ):
+        with pytest.raises(NotAuthenticated):
+            verifier.verify(jwt.encode(claims, SECRET, algorithm="HS256"))
+
+
+def encode(part: dict[str, Any]) -> str:
+    return urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def test_a_public_key_is_no_secret() -> None:
+    signer = Signer()
+    verifier = TokenVerifier(Keys(signer), shared_secret=SECRET)
+    head, body = (encode(part) for part in ({"alg": "HS256", "kid": signer.kid}, claims_of(ANN)))
+    # By hand: PyJWT does not sign with what looks like a key.
+    mac = hmac.digest(json.dumps(signer.jwk).encode(), f"{head}.{body}".encode(), "sha256")
+    forged = f"{head}.{body}.{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    with pytest.raises(NotAuthenticated):
+        verifier.verify(forged)
+    assert verifier.verify(signer.token(ANN)).user_id == ANN
+
+
+def test_a_project_may_move_from_its_secret_to_keys_while_people_are_signed_in() -> None:
+    signer, now = Signer(), [time.time()]
+    keys = Keys()
+    verifier = TokenVerifier(keys, shared_secret=SECRET, clock=lambda: now[0])
+    verifier.check_keys()  # that there are none is known
+    with pytest.raises(NotAuthenticated):
+        verifier.verify(signer.token(ANN))
+    keys.signers.append(signer)
+    now[0] += 11
+    assert verifier.verify(signer.token(ANN)).user_id == ANN
+    assert verifier.verify(jwt.encode(claims_of(ANN), SECRET, algorithm="HS256")).user_id == ANN
+
+
+def test_keys_of_other_kinds_do_no_harm() -> None:
+    signer = Signer()
+    others = [{"kid": "rsa", "kty": "RSA", "n": "x", "e": "AQAB"}, {"kid": "new", "kty": "something new"}]
+    verifier = TokenVerifier(lambda: [*others, signer.jwk])
+    assert verifier.verify(signer.token(ANN)).user_id == ANN
+
+
 def test_a_valid_token_names_its_owner_and_is_decoded_once() -> None:
     signer = Signer()
     keys = Keys(signer)
@@ -50,6 +120,9 @@ def test_a_valid_token_names_its_owner_and_is_decoded_once() -> None:
         {"sub": "somebody"},
         {"exp": None},
         {"session_id": None},
+        {"role": None},
+        {"role": "service_role"},
+        {"role": "anon"},
         {"exp": time.time() - 1},
     ],
 )
@@ -67,7 +140,7 @@ def test_garbage_is_refused(token: str) -> None:
 
 def test_another_key_algorithm_or_none_is_refused() -> None:
     signer = Signer()
-    claims = {"sub": str(ANN), "session_id": "s", "aud": "authenticated", "exp": time.time() + 60}
+    claims = claims_of(ANN)
     for token in (
         Signer().token(ANN),  # same kid, another key
         jwt.encode(claims, "secret-of-thirty-two-characters!!", algorithm="HS256", headers={"kid": "key-1"}),

@@ -1,0 +1,111 @@
+"""The database port over PostgREST's RPC, with the ``supabase`` client: a Supabase project without DATABASE_URL."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import structlog
+from postgrest.exceptions import APIError
+from supabase import Client, ClientOptions, create_client
+
+from shared.database import NOT_ANSWERING, NOT_MIGRATED, OutcomeUnknown, refusal
+from shared.errors import Malformed, Unavailable
+
+# How long an answer is waited for. A call that runs on after that is known by its ids when it is repeated.
+TIMEOUT = httpx.Timeout(10.0, connect=2.0, write=5.0, pool=5.0)
+IDLE_SECONDS = 20.0  # shorter than gateways keep a connection: one they have just closed loses a call's answer
+NEVER_RAN = ("PGRST000", "PGRST001", "PGRST002", "PGRST003", "429", "503")
+"""No connection to the database, none free in time, refused at the door (PostgREST, "Errors", group 0)."""
+
+log = structlog.get_logger()
+
+
+class SupabaseDatabase:
+    """``url`` is the project's origin, ``secret_key`` its ``sb_secret_…`` key or service_role JWT.
+
+    Its client is made on first use, after a worker's fork, shared by the worker's threads, and never signs anyone in:
+    that would change whose rights every later call has.
+    """
+
+    def __init__(self, url: str, secret_key: str, connections: int = 8) -> None:
+        self._url = url
+        self._secret_key = secret_key
+        self._connections = connections
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._http: httpx.Client | None = None
+
+    def call(self, function: str, /, **arguments: Any) -> Any:
+        plain = {name: _as_json(value) for name, value in arguments.items()}
+        try:
+            answer = self._made_client().rpc(function, plain).execute().data
+        except APIError as error:
+            raise _translate(function, error) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Unavailable(NOT_ANSWERING) from error
+        except httpx.HTTPError as error:  # sent, and no answer came
+            raise OutcomeUnknown(NOT_ANSWERING) from error
+        except UnicodeEncodeError as error:  # a lone surrogate: no schema of ours lets one through
+            raise Malformed() from error
+        if isinstance(answer, str):  # every function answers an object, a list or null: this is somebody else's page
+            log.error("not_postgrest", function=function)
+            raise OutcomeUnknown(NOT_ANSWERING)
+        return answer
+
+    def close(self) -> None:
+        with self._lock:
+            if self._http is not None:
+                self._http.close()
+            self._http = self._client = None
+
+    def _made_client(self) -> Client:
+        with self._lock:
+            if self._client is None:
+                # Not HTTP/2: httpcore's connections of that kind break under several threads.
+                self._http = httpx.Client(
+                    http2=False,
+                    timeout=TIMEOUT,
+                    limits=httpx.Limits(
+                        max_connections=self._connections,
+                        max_keepalive_connections=self._connections,
+                        keepalive_expiry=IDLE_SECONDS,
+                    ),
+                    trust_env=False,  # the secret key must not go through a proxy meant for other things
+                )
+                options = ClientOptions(
+                    httpx_client=self._http,
+                    auto_refresh_token=False,
+                    persist_session=False,
+                    postgrest_client_retry=False,
+                )
+                self._client = create_client(self._url, self._secret_key, options)
+            return self._client
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _translate(function: str, error: APIError) -> Exception:
+    """``error.code`` is a SQLSTATE, a PGRST code, or the HTTP status of an answer that is not PostgREST's."""
+    state = error.code or ""
+    details = error.details if isinstance(error.details, str) else None
+    if said := refusal(state, error.message, details):
+        return said
+    if state in NEVER_RAN or state.startswith(("53", "28")):
+        return Unavailable(NOT_ANSWERING)
+    if state == "PGRST202":
+        return Unavailable(NOT_MIGRATED)
+    if state == "42501" or state.startswith("PGRST3") or state in ("401", "403", "404"):
+        log.error("supabase_refused", function=function, code=state, hint="check SUPABASE_URL and SUPABASE_SECRET_KEY")
+        return Unavailable("The database does not let this service in.")
+    if state.startswith(("5", "08")):  # 57014 and 57P01 among them, and a gateway's 502 or 504: it may have run
+        log.warning("outcome_unknown", function=function, code=state)
+        return OutcomeUnknown(NOT_ANSWERING)
+    return error
