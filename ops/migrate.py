@@ -2,17 +2,23 @@
 
 Reads MIGRATE_DATABASE_URL (the owner's login) and, when DATABASE_URL logs in as `pulse_app`, lets that role in with
 that password. What was applied is kept where the Supabase CLI keeps it, so either tool can go on after the other.
+
+No session state: every step takes its lock, looks and acts in one transaction, so that a pooler of any kind may stand
+in between and a killed run leaves no lock behind.
 """
 
 import os
+import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
+from ops.addresses import read_address, without_password
 from ops.errors import SetupError
 from ops.output import complain
 
@@ -20,6 +26,10 @@ MIGRATIONS = Path(__file__).parent.parent / "supabase" / "migrations"
 APP_ROLE = "pulse_app"
 LOCK = 7_305_482_119  # any number nobody else locks with
 LOCK_SECONDS = 60
+CROSSINGS = 5
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -42,47 +52,84 @@ class Migration:
 
 
 def migrate(owner_url: str, app_password: str | None = None, folder: Path = MIGRATIONS) -> list[str]:
-    """Apply what is missing, oldest first, each in its own transaction; returns the file names applied.
+    """Apply what is missing, oldest first, each in its own transaction; returns the file names applied here.
 
-    Safe to run again and from several processes at once. Raises SetupError, and applies nothing, when the files and the
-    record disagree; when a file fails, those before it stay applied.
+    Safe to run again and from several processes at once, which then share the work. Raises SetupError, and applies
+    nothing, when the files and the record disagree; when a file fails, those before it stay applied.
     """
     migrations = [Migration(path) for path in sorted(folder.glob("*.sql"))]
+    applied: list[str] = []
     with _connect(owner_url) as connection:
-        _lock(connection)
-        _make_record(connection)
-        missing = _find_missing(connection, migrations)
-        for migration in missing:
-            _apply(connection, migration)
+        _in_turn(connection, lambda: _make_record(connection))
+        while migration := _in_turn(connection, lambda: _apply_next(connection, migrations)):
+            applied.append(migration.path.name)
         if app_password is not None:
-            _let_in(connection, app_password)
-    return [migration.path.name for migration in missing]
+            _in_turn(connection, lambda: _let_in(connection, app_password))
+        # PostgREST answers 404 for functions it has not heard of; nobody listens elsewhere.
+        connection.execute("notify pgrst, 'reload schema'")
+    return applied
 
 
 def _connect(url: str) -> psycopg.Connection:
+    read_address("MIGRATE_DATABASE_URL", url)
     try:
-        return psycopg.connect(url, autocommit=True, application_name="pulse-migrate", connect_timeout=10)
+        return psycopg.connect(
+            url,
+            autocommit=True,
+            application_name="pulse-migrate",
+            client_encoding="utf8",
+            connect_timeout=10,
+            prepare_threshold=None,
+        )
     except psycopg.Error as reason:
-        raise SetupError(f"migrations cannot reach the database: {str(reason).strip()}") from reason
+        raise SetupError(f"migrations cannot reach the database: {without_password(reason, url)}") from None
 
 
-def _lock(connection: psycopg.Connection) -> None:
-    connection.execute(sql.SQL("set lock_timeout = {}").format(f"{LOCK_SECONDS}s"))
+def _in_turn(connection: psycopg.Connection, act: Callable[[], Result]) -> Result:
+    """What `act` returns, in a transaction of which there is one at a time in this database."""
+    for crossing in range(CROSSINGS):
+        try:
+            with connection.transaction():
+                # A project's own limits are meant for requests; waiting for people who use a table has one too.
+                connection.execute("set local statement_timeout = 0")
+                connection.execute(sql.SQL("set local lock_timeout = {}").format(f"{LOCK_SECONDS}s"))
+                _take_turn(connection)
+                return act()
+        except psycopg.errors.InternalError_:
+            # Roles belong to all databases of a server: another one was migrated at this moment.
+            if crossing == CROSSINGS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _take_turn(connection: psycopg.Connection) -> None:
     try:
-        # Let go of with the connection, however that ends.
-        connection.execute("select pg_advisory_lock(%s)", [LOCK])
+        connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
     except psycopg.errors.LockNotAvailable as reason:
         raise SetupError(f"another migration has been running for over {LOCK_SECONDS} seconds") from reason
 
 
 def _make_record(connection: psycopg.Connection) -> None:
-    with connection.transaction():
-        connection.execute("set local client_min_messages = warning")
-        connection.execute("create schema if not exists supabase_migrations")
-        connection.execute(
-            "create table if not exists supabase_migrations.schema_migrations"
-            " (version text primary key, statements text[], name text)"
-        )
+    # Also completes what an old Supabase CLI made.
+    found = connection.execute(
+        "select count(*) from information_schema.columns where table_schema = 'supabase_migrations'"
+        " and table_name = 'schema_migrations' and column_name in ('version', 'statements', 'name')"
+    ).fetchone()
+    if found == (3,):
+        return
+    connection.execute("set local client_min_messages = warning")
+    connection.execute("create schema if not exists supabase_migrations")
+    connection.execute("create table if not exists supabase_migrations.schema_migrations (version text primary key)")
+    for column in ("statements text[]", "name text"):
+        connection.execute(f"alter table supabase_migrations.schema_migrations add column if not exists {column}")
+
+
+def _apply_next(connection: psycopg.Connection, migrations: list[Migration]) -> Migration | None:
+    missing = _find_missing(connection, migrations)
+    if not missing:
+        return None
+    _apply(connection, missing[0])
+    return missing[0]
 
 
 def _find_missing(connection: psycopg.Connection, migrations: list[Migration]) -> list[Migration]:
@@ -106,26 +153,32 @@ def _find_missing(connection: psycopg.Connection, migrations: list[Migration]) -
 
 
 def _differs(statements: list[str] | None, text: str) -> bool:
-    # The Supabase CLI records a file split into statements, which cannot be compared; one entry is the whole file.
-    return statements is not None and len(statements) == 1 and statements[0].strip(" \n;") != text.strip(" \n;")
+    # The Supabase CLI records a file cut at its semicolons, which it drops with the space around them.
+    return statements is not None and _essence("".join(statements)) != _essence(text)
+
+
+def _essence(text: str) -> str:
+    return re.sub(r"[\s;]+", "", text)
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:
     text = migration.text
     try:
-        with connection.transaction():
-            # Bytes and no parameters: the file goes to the server whole, as written.
-            connection.execute(text.encode())
-            connection.execute(
-                "insert into supabase_migrations.schema_migrations (version, statements, name) values (%s, %s, %s)",
-                [migration.version, [text], migration.name],
-            )
+        # Bytes and no parameters: the file goes to the server whole, as written.
+        connection.execute(text.encode())
+        # A migration's `set` would outlive its transaction.
+        connection.execute("reset all")
+        connection.execute(
+            "insert into supabase_migrations.schema_migrations (version, statements, name) values (%s, %s, %s)",
+            [migration.version, [text], migration.name],
+        )
+    except psycopg.errors.InternalError_:
+        raise
     except psycopg.Error as reason:
         position = reason.diag.statement_position
         line = f" line {text.count(chr(10), 0, int(position)) + 1}" if position else ""
-        raise SetupError(f"{migration.path.name}{line}: {reason.diag.message_primary or reason}") from reason
-    # A migration's `set` outlives its transaction.
-    connection.execute("reset all")
+        more = f" ({reason.diag.message_detail})" if reason.diag.message_detail else ""
+        raise SetupError(f"{migration.path.name}{line}: {reason.diag.message_primary or reason}{more}") from reason
 
 
 def _let_in(connection: psycopg.Connection, password: str) -> None:
@@ -142,14 +195,10 @@ def _let_in(connection: psycopg.Connection, password: str) -> None:
 
 def find_app_password(database_url: str) -> str | None:
     """The password in a DATABASE_URL, if it is `pulse_app` that logs in (behind a pooler: `pulse_app.project`)."""
-    try:
-        parts = conninfo_to_dict(database_url)
-    except psycopg.ProgrammingError as reason:
-        raise SetupError(f"DATABASE_URL is not a PostgreSQL address: {str(reason).strip()}") from reason
-    if str(parts.get("user", "")).partition(".")[0] != APP_ROLE:
+    if not database_url:
         return None
-    password = parts.get("password")
-    return None if password is None else str(password)
+    parts = read_address("DATABASE_URL", database_url)
+    return parts.get("password") if parts.get("user", "").partition(".")[0] == APP_ROLE else None
 
 
 def main() -> int:

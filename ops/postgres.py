@@ -47,6 +47,12 @@ class Cluster:
     port: int
     password: str
     options: tuple[str, ...] = ()
+    programs: Path | None = None
+    """The folder with `initdb` and `postgres` of another PostgreSQL, 15 or later, than the embedded one."""
+
+    @property
+    def binaries(self) -> Path:
+        return self.programs or find_binaries()
 
     @property
     def data(self) -> Path:
@@ -72,7 +78,7 @@ class Cluster:
         """Words that run the server in the foreground; SIGINT stops it fast and cleanly."""
         listen = ["-c", "listen_addresses=127.0.0.1", "-p", str(self.port), "-k", ""]
         settings = [word for option in (*QUIET, *self.options) for word in ("-c", option)]
-        return [*self._identity().prefix, str(find_binaries() / "postgres"), "-D", str(self.data), *listen, *settings]
+        return [*self._identity().prefix, str(self.binaries / "postgres"), "-D", str(self.data), *listen, *settings]
 
     def is_ready(self) -> bool:
         """Whether this data folder's server answers; whoever else listens on the port does not count."""
@@ -106,7 +112,7 @@ class Cluster:
             return None
 
     def _identity(self) -> Identity:
-        return choose_identity(find_binaries() / "postgres", self.folder)
+        return choose_identity(self.binaries / "postgres", self.folder)
 
     def _initialise(self, identity: Identity) -> None:
         # Built beside and renamed, so that one interrupted half-way is never taken for a database.
@@ -118,7 +124,7 @@ class Cluster:
         os.chown(password_file, identity.uid, identity.gid)
         words = [
             *identity.prefix,
-            str(find_binaries() / "initdb"),
+            str(self.binaries / "initdb"),
             "-D",
             str(unfinished),
             "-U",
@@ -127,7 +133,9 @@ class Cluster:
         ]
         access = ["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"]
         # Without these the order of text would follow the LANG of whoever ran it first.
-        text = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
+        text = ["--encoding=UTF8", "--locale=C.UTF-8"]
+        if self._major() >= 17:
+            text.append("--locale-provider=builtin")
         try:
             run = subprocess.run([*words, *access, *text], capture_output=True, text=True, check=False)
         finally:
@@ -139,13 +147,17 @@ class Cluster:
 
     def _check_version(self) -> None:
         found = (self.data / "PG_VERSION").read_text().strip()
-        shown = subprocess.run([find_binaries() / "postgres", "--version"], capture_output=True, text=True, check=True)
-        ours = shown.stdout.split()[-1].partition(".")[0]
-        if found != ours:
+        ours = self._major()
+        if found != str(ours):
             raise SetupError(
                 f"{self.data} was made by PostgreSQL {found} and this is {ours}: "
                 "carry the data over with pg_dump, or move that folder away to start empty"
             )
+
+    def _major(self) -> int:
+        shown = subprocess.run([self.binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
+        # "postgres (PostgreSQL) 18.6", and a distribution's own words after it
+        return int(shown.stdout.split()[2].partition(".")[0])
 
     def _check_not_running(self) -> None:
         lock = self.data / "postmaster.pid"

@@ -68,7 +68,10 @@ def test_two_processes_at_once_apply_each_file_once(empty_url: str, folder: Path
     both = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted(process.communicate(timeout=60)[0].strip() for process in both)
     assert [process.returncode for process in both] == [0, 0]
-    assert said == ["['20260101000000_roles.sql', '20260102000000_notes.sql']", "[]"]
+    assert sorted("".join(said).replace("[", "").replace("]", " ").replace(",", "").split()) == [
+        "'20260101000000_roles.sql'",
+        "'20260102000000_notes.sql'",
+    ]
 
 
 def test_a_changed_old_file_is_refused(empty_url: str, folder: Path) -> None:
@@ -99,18 +102,75 @@ def test_two_files_of_one_version_are_refused(empty_url: str, folder: Path) -> N
     assert fetch(empty_url, "select to_regclass('notes')") == [(None,)]
 
 
-def test_a_record_of_the_supabase_cli_is_accepted(empty_url: str, folder: Path) -> None:
-    migrate(empty_url, folder=folder)
-    with psycopg.connect(empty_url) as connection:
+def record(url: str, version: str, statements: list[str]) -> None:
+    with psycopg.connect(url) as connection:
         connection.execute(
-            "update supabase_migrations.schema_migrations set statements = array['select 1', 'select 2']"
+            "update supabase_migrations.schema_migrations set statements = %s where version = %s", [statements, version]
         )
+
+
+def test_a_record_of_the_supabase_cli_is_accepted(empty_url: str, folder: Path) -> None:
+    more = folder / "20260103000000_more.sql"
+    more.write_text("-- Two; in one.\nalter table notes add said text;\n\ncomment on table notes is 'a;b';\n")
+    migrate(empty_url, folder=folder)
+    # The CLI cuts at semicolons that end a statement, and drops those.
+    cut = ["-- Two; in one.\nalter table notes add said text", "comment on table notes is 'a;b'"]
+    record(empty_url, "20260103000000", cut)
     assert migrate(empty_url, folder=folder) == []
+    record(empty_url, "20260103000000", [*cut, "drop table notes"])
+    with pytest.raises(SetupError, match=r"20260103000000_more.sql was changed after it was applied"):
+        migrate(empty_url, folder=folder)
+
+
+def test_the_record_an_old_supabase_cli_made_is_completed(empty_url: str, folder: Path) -> None:
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("create schema supabase_migrations")
+        connection.execute("create table supabase_migrations.schema_migrations (version text primary key)")
+        connection.execute("insert into supabase_migrations.schema_migrations values ('20260101000000')")
+        connection.execute(ROLES)
+    assert migrate(empty_url, folder=folder) == ["20260102000000_notes.sql"]
+    recorded = fetch(empty_url, "select version, name from supabase_migrations.schema_migrations order by version")
+    assert recorded == [("20260101000000", None), ("20260102000000", "notes")]
+
+
+def test_postgrest_is_told_each_time_also_when_nothing_was_missing(empty_url: str, folder: Path) -> None:
+    with psycopg.connect(empty_url, autocommit=True) as postgrest:
+        postgrest.execute("listen pgrst")
+        for _ in range(2):
+            migrate(empty_url, folder=folder)
+            heard = [note.payload for note in postgrest.notifies(timeout=5, stop_after=1)]
+            assert heard == ["reload schema"]
+
+
+def test_what_a_file_sets_ends_with_it(empty_url: str, folder: Path) -> None:
+    (folder / "20260103000000_careless.sql").write_text("set search_path = pg_catalog;\nset statement_timeout = 1;\n")
+    (folder / "20260104000000_next.sql").write_text("alter table notes add said text;\nselect pg_sleep(0.1);\n")
+    assert len(migrate(empty_url, folder=folder)) == 4
 
 
 def test_an_unreachable_database_is_one_clear_line(free_port: int) -> None:
     with pytest.raises(SetupError, match="migrations cannot reach the database"):
         migrate(f"postgresql://ann:secret@127.0.0.1:{free_port}/none")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://ann:hush/hush@127.0.0.1/none", "must be written as"),
+        ("postgresql://ann:hush@hush@127.0.0.1/none", "must be written as"),
+        ("postgresql://ann:hu%sh@127.0.0.1/none", "must be written as"),
+        ("postgresql://ann:hush@127.0.0.1:port/none", "cannot reach the database"),
+        ("postgresql://ann:hush@127.0.0.1/none?sslmode=hush", "cannot reach the database"),
+        ("postgresql://ann:hush@127.0.0.1/none?no_such=1", "cannot be read"),
+        ("host=127.0.0.1 password=hush", "must be like postgresql://"),
+        ("postgresql://ann:hush@hush.invalid/none", "cannot reach the database"),
+    ],
+)
+def test_no_complaint_about_an_address_shows_its_password(url: str, said: str) -> None:
+    with pytest.raises(SetupError, match=said) as refused:
+        migrate(url)
+    assert "hu" not in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_the_services_log_in_as_a_role_that_row_level_security_binds(database_url: str, owner_url: str) -> None:
