@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import datetime
 from typing import Any
@@ -18,8 +19,13 @@ from shared.errors import Malformed, Unavailable
 # How long an answer is waited for. A call that runs on after that is known by its ids when it is repeated.
 TIMEOUT = httpx.Timeout(10.0, connect=2.0, write=5.0, pool=5.0)
 IDLE_SECONDS = 20.0  # shorter than gateways keep a connection: one they have just closed loses a call's answer
-NEVER_RAN = ("PGRST000", "PGRST001", "PGRST002", "PGRST003", "429", "503")
-"""No connection to the database, none free in time, refused at the door (PostgREST, "Errors", group 0)."""
+NEVER_RAN = ("PGRST000", "PGRST002", "PGRST003", "429")
+"""No connection to the database, none free in time, too many at the door (PostgREST, "Errors", group 0)."""
+MAY_HAVE_RUN = ("57", "08", "PGRST001")
+"""57014 and 57P01 among them; PGRST001 is a connection that broke, perhaps while committing."""
+NOT_LET_IN = ("42501", "PGRST3")
+POSTGREST = re.compile(r"PGRST\w+|[0-9A-Z]{5}")
+"""What PostgREST calls an error: its own codes and SQLSTATEs. A gateway's answer has none, or another."""
 
 log = structlog.get_logger()
 
@@ -38,13 +44,14 @@ class SupabaseDatabase:
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._http: httpx.Client | None = None
+        self._answered = threading.local()  # .status: of this thread's last answer, which the client keeps to itself
 
     def call(self, function: str, /, **arguments: Any) -> Any:
         plain = {name: _as_json(value) for name, value in arguments.items()}
         try:
             answer = self._made_client().rpc(function, plain).execute().data
         except APIError as error:
-            raise _translate(function, error) from error
+            raise _translate(function, error, self._answered.status) from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unavailable(NOT_ANSWERING) from error
         except httpx.HTTPError as error:  # sent, and no answer came
@@ -75,6 +82,7 @@ class SupabaseDatabase:
                         keepalive_expiry=IDLE_SECONDS,
                     ),
                     trust_env=False,  # the secret key must not go through a proxy meant for other things
+                    event_hooks={"response": [self._note_status]},
                 )
                 options = ClientOptions(
                     httpx_client=self._http,
@@ -85,6 +93,9 @@ class SupabaseDatabase:
                 self._client = create_client(self._url, self._secret_key, options)
             return self._client
 
+    def _note_status(self, response: httpx.Response) -> None:
+        self._answered.status = response.status_code
+
 
 def _as_json(value: Any) -> Any:
     if isinstance(value, UUID):
@@ -92,9 +103,9 @@ def _as_json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _translate(function: str, error: APIError) -> Exception:
-    """``error.code`` is a SQLSTATE, a PGRST code, or the HTTP status of an answer that is not PostgREST's."""
-    state = error.code or ""
+def _translate(function: str, error: APIError, status: int) -> Exception:
+    """By ``error.code`` where the answer is PostgREST's, by ``status`` where it is that of a gateway before it."""
+    state = error.code if error.code and POSTGREST.fullmatch(error.code) else str(status)
     details = error.details if isinstance(error.details, str) else None
     if said := refusal(state, error.message, details):
         return said
@@ -102,10 +113,11 @@ def _translate(function: str, error: APIError) -> Exception:
         return Unavailable(NOT_ANSWERING)
     if state == "PGRST202":
         return Unavailable(NOT_MIGRATED)
-    if state == "42501" or state.startswith("PGRST3") or state in ("401", "403", "404"):
-        log.error("supabase_refused", function=function, code=state, hint="check SUPABASE_URL and SUPABASE_SECRET_KEY")
-        return Unavailable("The database does not let this service in.")
-    if state.startswith(("5", "08")):  # 57014 and 57P01 among them, and a gateway's 502 or 504: it may have run
+    gateway = len(state) == 3
+    if state.startswith(MAY_HAVE_RUN) or (gateway and status >= 500):
         log.warning("outcome_unknown", function=function, code=state)
         return OutcomeUnknown(NOT_ANSWERING)
+    if state.startswith(NOT_LET_IN) or gateway:
+        log.error("supabase_refused", function=function, code=state, hint="check SUPABASE_URL and SUPABASE_SECRET_KEY")
+        return Unavailable("The database does not let this service in.")
     return error
