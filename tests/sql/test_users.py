@@ -9,19 +9,19 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from shared.database import Database
 from shared.errors import DatabaseRefusal, Malformed
-from shared.postgres_database import PostgresDatabase
 from tests.people import add_person
 from tests.sql.conftest import Room
 
 
-def test_a_person_is_made_once_and_sees_their_own_email(database_port: PostgresDatabase) -> None:
+def test_a_person_is_made_once_and_sees_their_own_email(database_port: Database) -> None:
     ann = add_person(database_port, "Ann")
     again = database_port.call("ensure_user", user_id=ann.id, email="else@example.org", name="Else", is_admin=True)
     assert (again["name"], again["email"], again["role"]) == ("Ann", "ann@example.org", "member")
 
 
-def test_an_address_belongs_to_one_live_person(database_port: PostgresDatabase) -> None:
+def test_an_address_belongs_to_one_live_person(database_port: Database) -> None:
     add_person(database_port, "Ann")
     with pytest.raises(DatabaseRefusal) as refused:
         database_port.call("ensure_user", user_id=uuid4(), email="ANN@example.org", name="Other", is_admin=False)
@@ -64,7 +64,7 @@ def test_a_deleted_person_is_shown_without_name_and_email(room: Room, owner_url:
     assert seen["deleted_at"] is not None
 
 
-def test_revocations_are_read_from_a_position_and_none_is_skipped(database_port: PostgresDatabase) -> None:
+def test_revocations_are_read_from_a_position_and_none_is_skipped(database_port: Database) -> None:
     expires = datetime.now(UTC) + timedelta(minutes=10)
 
     def revoke(n: int) -> None:
@@ -82,7 +82,7 @@ def test_revocations_are_read_from_a_position_and_none_is_skipped(database_port:
     assert sorted(found) == sorted(f"s{n}" for n in range(60))
 
 
-def test_a_revocation_ends_with_the_tokens_it_ends(database_port: PostgresDatabase) -> None:
+def test_a_revocation_ends_with_the_tokens_it_ends(database_port: Database) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     database_port.call("revoke_user", user_id=uuid4(), expires_at=past)
     assert database_port.call("list_revocations", after_position=0)["revocations"] == []
