@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+from uuid import UUID
 
 from shared.errors import NotAllowed, NotAuthenticated
 
@@ -77,6 +78,15 @@ class AuthProvider(Protocol):
 
     def sign_out(self, *, session_id: str | None, refresh_token: str | None, scope: Scope) -> SignedOut | None:
         """Ends a session, or all of its owner's, with a revocation. None when there was nothing to end."""
+
+    def create_account(self, email: str, name: str) -> UUID:
+        """The id of the account of an address, made if need be. Raises Unavailable."""
+
+    def rename_account(self, user_id: UUID, name: str) -> None:
+        """Tells the provider, if it wants to know. Raises Unavailable."""
+
+    def delete_account(self, user_id: UUID) -> None:
+        """Removes an account with its sessions; one that has gone is no error. Raises Unavailable."""
 
     def public_keys(self) -> list[dict[str, Any]]:
         """The JWKS' keys."""

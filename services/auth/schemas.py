@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.auth.addresses import Email
+from services.auth.names import Name
 from shared.wire import Id, Input, Output, Text, Time, User
 
 
@@ -69,6 +70,26 @@ class UserQuery(BaseModel):
     query: Text | None = Field(None, max_length=320, description="part of a name, or a whole email")
     limit: int = Field(50, ge=1, le=200)
     cursor: Text | None = Field(None, max_length=2000)
+
+
+class NewUser(Input):
+    """Without a name the person is called by their address, until they say otherwise."""
+
+    email: Email
+    name: Name | None = None
+
+
+def _no_upload(value: str | None) -> str | None:
+    if value is not None:
+        raise ValueError("must be null: pictures can't be uploaded here yet")
+    return value
+
+
+class UserChanges(Input):
+    """What is left out stays as it is."""
+
+    name: Name = Field(default_factory=str, description="1 to 80 code points, trimmed, without control characters")
+    avatar_url: Annotated[Text | None, AfterValidator(_no_upload)] = None
 
 
 class UserPage(Output):

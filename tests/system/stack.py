@@ -50,7 +50,8 @@ class Stack:
         self._folder, self._guard, self._shared = folder, guard, shared
         # All of the suite's people come from one address.
         limits = {"LOGINS_PER_IP": "100000", "CODES_PER_IP": "100000"}
-        sealing = {"AUTH_SECRET": secrets.token_urlsafe(32)}
+        # The README's ann.
+        sealing = {"AUTH_SECRET": secrets.token_urlsafe(32), "ADMIN_EMAILS": "ann@example.org"}
         self.auth = self._make("auth", "services.auth", ports["auth"], **between, **stored, **sealing, **limits)
         self.chat = self._make("chat", "services.chat", ports["chat"], WORKERS="2", **between, **stored)
         self.websocket = self._make(

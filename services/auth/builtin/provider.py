@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import structlog
 
@@ -96,6 +97,15 @@ class BuiltinProvider:
             everywhere=scope == "global",
         )
         return SignedOut(**answer) if answer else None
+
+    def create_account(self, email: str, name: str) -> UUID:  # noqa: ARG002  # the users row has it
+        return UUID(self._database.call("create_account", email=email)["id"])
+
+    def rename_account(self, user_id: UUID, name: str) -> None:
+        """Nothing to do: the users row has the name."""
+
+    def delete_account(self, user_id: UUID) -> None:
+        self._database.call("delete_account", account=user_id)
 
     def public_keys(self) -> list[dict[str, Any]]:
         return self._keys.public_keys()
