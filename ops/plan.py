@@ -42,8 +42,9 @@ def make_offer(settings: RunSettings, kept: LocalSecrets, environ: Mapping[str, 
         "LOG_FORMAT": "console",
         "SERVICE_TOKEN": kept.service_token,
         "AUTH_SECRET": kept.auth_secret,
-        "DATABASE_URL": make_cluster(settings, kept).url(DATABASE, APP_ROLE, kept.app_password),
     }
+    if settings.is_embedded:
+        made["DATABASE_URL"] = make_cluster(settings, kept).url(DATABASE, APP_ROLE, kept.app_password)
     for name in ("auth", "chat", "websocket"):
         made[f"{name.upper()}_URL"] = settings.local_url(name)
         made[f"{name.upper()}_PUBLIC_URL"] = settings.browser_url(name)
@@ -77,7 +78,9 @@ def make_postgres(cluster: Cluster, offer: Mapping[str, str]) -> Child:
 
 
 def make_migration(owner_url: str, offer: Mapping[str, str]) -> Child:
-    given = {"MIGRATE_DATABASE_URL": owner_url, "DATABASE_URL": offer["DATABASE_URL"], "PYTHONUNBUFFERED": "1"}
+    given = {"MIGRATE_DATABASE_URL": owner_url, "PYTHONUNBUFFERED": "1"}
+    if "DATABASE_URL" in offer:
+        given["DATABASE_URL"] = offer["DATABASE_URL"]
     command = (sys.executable, "-m", "ops.migrate")
     return Child("migrate", command, {**_system(offer), **given}, lambda: False)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import psycopg
 
+from ops.addresses import read_address, without_password
 from ops.errors import SetupError
 from ops.local_secrets import LocalSecrets, load_secrets
 from ops.lock import RunLock
@@ -60,15 +61,15 @@ def _run(settings: RunSettings, lock: RunLock, *, with_parent: bool) -> None:
         supervisor.wait_until_ready()
         supervisor.say(f"ready after {time.monotonic() - began:.1f} s")
         supervisor.say(f"open {settings.pages_url}")
-        if "SMTP_URL" not in offer:
+        if "SMTP_URL" not in offer and settings.supabase_url is None:
             supervisor.say(f"mail arrives at {offer['AUTH_PUBLIC_URL']}/dev/inbox")
         supervisor.say("Ctrl-C stops it")
         supervisor.watch()
 
 
 def _open_database(supervisor: Supervisor, settings: RunSettings, kept: LocalSecrets, offer: Mapping[str, str]) -> None:
-    """Embedded or given: reachable, and up to date as far as its owner's login is known."""
-    if settings.database_url is None:
+    """Embedded, given, or a Supabase project: up to date as far as its owner's login is known, and reachable."""
+    if settings.is_embedded:
         cluster = make_cluster(settings, kept)
         cluster.prepare()
         supervisor.start(make_postgres(cluster, offer))
@@ -76,19 +77,23 @@ def _open_database(supervisor: Supervisor, settings: RunSettings, kept: LocalSec
         cluster.create_database(DATABASE)
         supervisor.run_once(make_migration(cluster.url(DATABASE), offer))
         return
+    if settings.supabase_url is not None:
+        supervisor.say(f"Supabase at {settings.supabase_url}: `make doctor` tells whether it is set up right")
     if settings.migrate_database_url is not None:
         supervisor.run_once(make_migration(settings.migrate_database_url, offer))
     else:
-        supervisor.say("DATABASE_URL is used as it is: no MIGRATE_DATABASE_URL was given to bring it up to date")
-    _check_reachable(settings.database_url)
+        supervisor.say("the database is used as it is: `make migrate` or `supabase db push` brings it up to date")
+    if settings.database_url is not None:
+        _check_reachable(settings.database_url)
 
 
 def _check_reachable(database_url: str) -> None:
     """The services would start without it, and wait."""
+    read_address("DATABASE_URL", database_url)
     try:
         psycopg.connect(database_url, connect_timeout=10).close()
     except psycopg.Error as reason:
-        raise SetupError(f"DATABASE_URL: {' '.join(str(reason).split())}") from reason
+        raise SetupError(f"DATABASE_URL: {without_password(reason, database_url)}") from None
 
 
 def _check_tools() -> None:

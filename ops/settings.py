@@ -29,6 +29,7 @@ class RunSettings(Settings):
         54329, alias="POSTGRES_PORT", ge=1, le=65535, description="port of the embedded PostgreSQL"
     )
     public_url: Url | None = Field(None, alias="PUBLIC_URL", description="where people open the pages")  # type: ignore[assignment]
+    supabase_url: Url | None = Field(None, alias="SUPABASE_URL", description="a Supabase project")
     database_url: str | None = Field(None, alias="DATABASE_URL", description="a PostgreSQL of your own")
     migrate_database_url: str | None = Field(
         None, alias="MIGRATE_DATABASE_URL", description="the same database with its owner's login"
@@ -36,7 +37,7 @@ class RunSettings(Settings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.migrate_database_url and not self.database_url:
+        if self.migrate_database_url and self.is_embedded:
             raise ValueError("MIGRATE_DATABASE_URL is set and DATABASE_URL is not: the services need it")
         names: dict[int, str] = {}
         for name, port in self.ports.items():
@@ -44,6 +45,11 @@ class RunSettings(Settings):
                 raise ValueError(f"{PORTS[names[port]]} and {PORTS[name]} are both {port}")
             names[port] = name
         return self
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the data is in a PostgreSQL that is started here."""
+        return self.database_url is None and self.supabase_url is None
 
     @property
     def ports(self) -> dict[str, int]:
@@ -54,7 +60,7 @@ class RunSettings(Settings):
             "chat": self.chat_port,
             "websocket": self.websocket_port,
         }
-        return ports if self.database_url else {**ports, "postgres": self.postgres_port}
+        return {**ports, "postgres": self.postgres_port} if self.is_embedded else ports
 
     @property
     def pages_url(self) -> str:

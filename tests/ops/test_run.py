@@ -12,7 +12,7 @@ import pytest
 from ops.errors import SetupError
 from ops.local_secrets import load_secrets
 from ops.lock import RunLock
-from ops.plan import make_offer, make_services
+from ops.plan import make_migration, make_offer, make_services
 from ops.ports import find_free_port
 from ops.settings import PORTS, RunSettings
 from shared.settings import SettingsError
@@ -95,6 +95,63 @@ def test_each_child_is_told_its_own_settings_and_no_others_secrets(tmp_path: Pat
     assert told["pages"]["AUTH_PUBLIC_URL"] == "http://localhost:8001"
     assert "pulse_app" in told["chat"]["DATABASE_URL"]
     assert kept.postgres_password not in str(told)
+
+
+SUPABASE = {
+    "SUPABASE_URL": "https://abc.supabase.co",
+    "SUPABASE_SECRET_KEY": "sb_secret_only-for-the-services-that-call-it",
+    "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_for-signing-in",
+    "SUPABASE_JWT_SECRET": "a-legacy-secret-of-thirty-two-characters",
+}
+
+
+def test_with_a_supabase_project_no_postgresql_is_started_or_named(tmp_path: Path) -> None:
+    settings = RunSettings.read(SUPABASE)
+    assert "postgres" not in settings.ports
+    told = {
+        child.name: child.environment
+        for child in make_services(settings, make_offer(settings, load_secrets(tmp_path), SUPABASE))
+    }
+    assert not any("DATABASE_URL" in environment for environment in told.values())
+    knows = {name: {key for key in told[name] if key.startswith("SUPABASE_")} for name in told}
+    assert knows == {
+        "auth": set(SUPABASE),
+        "chat": {"SUPABASE_URL", "SUPABASE_SECRET_KEY", "SUPABASE_JWT_SECRET"},
+        "websocket": {"SUPABASE_JWT_SECRET"},
+        "pages": set(),
+    }
+    assert "postgres" in RunSettings.read({}).ports
+
+
+def test_a_supabase_projects_own_postgres_is_used_where_it_is_given(tmp_path: Path) -> None:
+    given = {**SUPABASE, "DATABASE_URL": "postgresql://pulse_app:x@db.abc.supabase.co:5432/postgres"}
+    settings = RunSettings.read(given)
+    children = make_services(settings, make_offer(settings, load_secrets(tmp_path), given))
+    told = {child.name: child.environment.get("DATABASE_URL") for child in children}
+    assert told["auth"] == told["chat"] == given["DATABASE_URL"]
+    assert not settings.is_embedded
+
+
+def test_missing_keys_of_a_project_are_named_by_the_services_that_need_them(tmp_path: Path) -> None:
+    given = {"SUPABASE_URL": SUPABASE["SUPABASE_URL"]}
+    settings = RunSettings.read(given)
+    with pytest.raises(SettingsError) as refused:
+        make_services(settings, make_offer(settings, load_secrets(tmp_path), given))
+    assert {tuple(problem.split()[:2]) for problem in refused.value.problems} == {
+        ("auth:", "SUPABASE_SECRET_KEY:"),
+        ("auth:", "SUPABASE_PUBLISHABLE_KEY:"),
+        ("chat:", "SUPABASE_SECRET_KEY:"),
+    }
+
+
+def test_a_project_is_migrated_by_its_owners_address_with_or_without_one_for_the_services(tmp_path: Path) -> None:
+    owners = {"MIGRATE_DATABASE_URL": "postgresql://postgres:x@db.abc.supabase.co:5432/postgres"}
+    settings = RunSettings.read({**SUPABASE, **owners})
+    offer = make_offer(settings, load_secrets(tmp_path), {**SUPABASE, **owners})
+    told = make_migration(owners["MIGRATE_DATABASE_URL"], offer).environment
+    assert told["MIGRATE_DATABASE_URL"] == owners["MIGRATE_DATABASE_URL"]
+    assert "DATABASE_URL" not in told
+    assert not any(key.startswith("SUPABASE_") for key in told)
 
 
 def test_browsers_reach_the_services_under_the_host_name_of_the_pages() -> None:

@@ -18,10 +18,11 @@ from ops.lock import RunLock
 from ops.places import PAGES, ROOT
 from ops.postgres import Cluster
 from ops.processes import find_command_line
-from tests.conftest import APP_PASSWORD
+from tests.conftest import APP_PASSWORD, Database
 from tests.ops.test_run import free_ports
 from tests.ops.test_run import run as run_briefly
 from tests.ops.test_supervisor import are_gone, eventually
+from tests.standins.project import SupabaseProject
 
 pytestmark = pytest.mark.system
 
@@ -194,3 +195,20 @@ def test_a_database_of_ones_own_that_does_not_let_us_in_is_one_clear_line(postgr
     assert refused.returncode == 1
     assert refused.stderr.startswith("pulse: DATABASE_URL: connection failed")
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_supabase_project_is_used_without_a_postgresql_of_ones_own(database: Database, tmp_path: Path) -> None:
+    with SupabaseProject(database, auth={"site_url": "http://localhost:5001"}) as project:
+        given = {**project.settings, "MIGRATE_DATABASE_URL": database.owner_url}
+        own = Pulse(tmp_path / "var", **given).start()
+        try:
+            assert eventually(lambda: own.answers("CHAT_PORT", "/readyz"), SECONDS), own.printed
+            assert "migrate   | the database is up to date" in own.printed
+            assert f"Supabase at {project.url}" in own.printed
+            assert not any("postgres" in command for command in own.tree().values())
+            assert "dev/inbox" not in own.printed
+            for secret in (project.secret_key, project.publishable_key):
+                assert secret not in own.printed + " ".join(own.tree().values())
+        finally:
+            own.process.terminate()
+            own.process.wait(SECONDS)
