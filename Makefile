@@ -1,7 +1,7 @@
 # Needs GNU make, git and Python 3.11 or newer; everything else is fetched into this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-fast lint types locks auth chat websocket pages migrate clean
+.PHONY: help run stop test test-fast lint types locks auth chat websocket pages migrate keys compose-check clean
 SHELL := /bin/sh
 
 # Words for pytest: make test ARGS="-k history"
@@ -44,7 +44,7 @@ locks: ## Pin every requirements file anew, with hashes
 	$(PREPARE) dev
 	@.venv/bin/pip install --quiet uv
 	@for name in services/auth/requirements services/chat/requirements services/websocket/requirements \
-		frontend/server/requirements requirements/run requirements/dev requirements/node; do \
+		frontend/server/requirements requirements/run requirements/dev requirements/node requirements/migrate; do \
 		.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-annotate --no-emit-index-url $$name.in -o $$name.txt || exit 1; \
 	done
@@ -68,6 +68,15 @@ pages: ## The page server alone
 migrate: ## Bring the database of MIGRATE_DATABASE_URL up to date
 	$(PREPARE) run
 	@exec $(VENV) -m ops.migrate
+
+keys: ## Make .env with every secret of the self-hosted stack; what is there stays
+	$(PREPARE) run
+	@exec $(VENV) -m ops.keys
+
+compose-check: ## Check docker-compose.yml: the Compose schema, and our own rules
+	$(PREPARE) run dev
+	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@exec $(VENV) -m pytest -q tests/ops/test_compose.py tests/ops/test_images.py tests/ops/test_gateway_routes.py
 
 clean: ## Remove everything made here, all accounts and messages too (asks; YES=1 does not)
 	@if [ -e var ] && [ "$(YES)" != 1 ]; then \
