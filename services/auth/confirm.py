@@ -8,9 +8,10 @@ from __future__ import annotations
 import structlog
 from flask import Response, request
 
+from services.auth.askers import find_asker
 from services.auth.pages import link_expired_page, link_page, wants_page
 from services.auth.parts import parts
-from services.auth.provider import LinkExpired, SignIn
+from services.auth.provider import LinkExpired, NotInvited, SignIn
 from services.auth.schemas import ConfirmQuery, ConfirmRequest
 from services.auth.sign_ins import answer_session, check_browser_origin
 from shared.api import Answer, Api
@@ -25,13 +26,13 @@ log = structlog.get_logger()
 @api.on("GET", "/auth/confirm", errors=(LinkExpired,))
 def show_link(query: ConfirmQuery) -> Response:
     """The page a mailed link leads to, with one button; consumes nothing."""
-    pending = parts().provider.find_link(query.token_hash)
+    pending = parts().provider.find_link(query.token_hash, query.redirect_to)
     if pending is None:
         return link_expired_page()
-    return link_page(pending, query.token_hash, parts().redirects.choose(query.redirect_to))
+    return link_page(pending, query.token_hash, query.redirect_to)
 
 
-@api.on("POST", "/auth/confirm", form=True, errors=(LinkExpired, OriginNotAllowed, TooManyRequests))
+@api.on("POST", "/auth/confirm", form=True, errors=(LinkExpired, NotInvited, OriginNotAllowed, TooManyRequests))
 def confirm(body: ConfirmRequest) -> Answer[Session] | Response:
     """Signs in by a mailed link's token_hash, or by email and code.
 
@@ -42,7 +43,8 @@ def confirm(body: ConfirmRequest) -> Answer[Session] | Response:
         # Login CSRF: else another site could sign somebody in as somebody else.
         identity().check_origin(request.headers.get("Origin", ""))
         sign_in = _sign_in(body)
-        response = Response(status=303, headers={"Location": parts().redirects.choose(body.redirect_to)})
+        target = parts().redirects.choose(parts().provider.find_target(body.redirect_to))
+        response = Response(status=303, headers={"Location": target})
         return parts().cookies.give(response, sign_in)
     check_browser_origin()
     return answer_session(_sign_in(body))
@@ -50,10 +52,10 @@ def confirm(body: ConfirmRequest) -> Answer[Session] | Response:
 
 def _sign_in(body: ConfirmRequest) -> SignIn:
     if body.token_hash:
-        sign_in = parts().provider.confirm_link(body.token_hash)
+        sign_in = parts().provider.confirm_link(body.token_hash, body.redirect_to, find_asker())
     elif body.email and body.code:
         parts().limits.check_code(request.remote_addr)
-        sign_in = parts().provider.confirm_code(body.email, "".join(body.code.split()))
+        sign_in = parts().provider.confirm_code(body.email, "".join(body.code.split()), find_asker())
     else:
         raise Malformed(fields=[{"field": "token_hash", "problem": "is needed, or email and code"}])
     log.info("signed_in", by="link" if body.token_hash else "code", account=sign_in.user["id"])

@@ -1,7 +1,9 @@
-"""The two session cookies: out of reach of scripts, the refresh token only ever sent to ``/auth``."""
+"""The two session cookies and one that knows a browser again: out of reach of scripts, the refresh token and
+the browser's secret only ever sent to ``/auth``."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,22 +14,23 @@ from services.auth.settings import AuthSettings
 from shared.caller import ACCESS_COOKIE, REFRESH_COOKIE
 
 REFRESH_PATH = "/auth"
+BROWSER_COOKIE = "pulse_browser"
+BROWSER_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class Cookies:
     secure: bool
     domain: str | None
-    access_seconds: int
 
     @classmethod
     def of(cls, settings: AuthSettings) -> Cookies:
-        return cls(settings.secure_cookies, settings.cookie_domain, settings.access_token_seconds)
+        return cls(settings.secure_cookies, settings.cookie_domain)
 
     def give(self, response: Response, sign_in: SignIn) -> Response:
-        response.set_cookie(
-            ACCESS_COOKIE, sign_in.access_token, max_age=self.access_seconds, path="/", **self._attributes()
-        )
+        # The token's own expiry: at Supabase its length is the project's setting.
+        access_seconds = max(0, sign_in.expires_at - int(time.time()))
+        response.set_cookie(ACCESS_COOKIE, sign_in.access_token, max_age=access_seconds, path="/", **self._attributes())
         response.set_cookie(
             REFRESH_COOKIE,
             sign_in.refresh_token,
@@ -40,6 +43,19 @@ class Cookies:
     def take(self, response: Response) -> Response:
         response.delete_cookie(ACCESS_COOKIE, path="/", **self._attributes())
         response.delete_cookie(REFRESH_COOKIE, path=REFRESH_PATH, **self._attributes())
+        return response
+
+    def remember(self, response: Response, secret: str) -> Response:
+        """The browser, for as long as somebody may take to open a mail."""
+        response.set_cookie(
+            BROWSER_COOKIE,
+            secret,
+            max_age=BROWSER_SECONDS,
+            path=REFRESH_PATH,
+            secure=self.secure,
+            httponly=True,
+            samesite="Lax",
+        )
         return response
 
     def _attributes(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How often one network address may ask for mails or try codes; agreed on by all processes."""
+"""How often one network address may ask for mails, or try codes and passwords; agreed on by all processes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from shared.database import Database
 from shared.errors import TooManyRequests
 
 WINDOW_SECONDS = 600
+PASSWORDS_PER_ADDRESS = 10
 IPV6_SITE_BITS = 64  # what one customer is given; single addresses of it are free to change
 
 
 class Limits:
-    """``database`` calls the functions of the schema builtin_auth."""
-
     def __init__(self, database: Database, logins: int, codes: int) -> None:
         self._database = database
         self._logins = logins
@@ -27,10 +26,21 @@ class Limits:
         """Raises TooManyRequests."""
         self._check("code", address, self._codes)
 
+    def check_password(self, address: str | None, email: str) -> None:
+        """Counts known and unknown addresses alike. Raises TooManyRequests."""
+        self._take(f"password:{network_of(address)}", self._codes)
+        self._take(f"password-of:{email}", PASSWORDS_PER_ADDRESS)
+
+    def forgive_password(self, address: str | None, email: str) -> None:
+        """It was right: no try at guessing."""
+        for bucket in (f"password:{network_of(address)}", f"password-of:{email}"):
+            self._database.call("return_permit", bucket=bucket)
+
     def _check(self, kind: str, address: str | None, permits: int) -> None:
-        answer = self._database.call(
-            "take_permit", bucket=f"{kind}:{network_of(address)}", permits=permits, window_seconds=WINDOW_SECONDS
-        )
+        self._take(f"{kind}:{network_of(address)}", permits)
+
+    def _take(self, bucket: str, permits: int) -> None:
+        answer = self._database.call("take_permit", bucket=bucket, permits=permits, window_seconds=WINDOW_SECONDS)
         if not answer["allowed"]:
             raise TooManyRequests(retry_after_seconds=answer["retry_after_seconds"])
 

@@ -17,27 +17,49 @@ STYLE = Path(__file__).parent / "static" / "style.css"
 TEXTS = {
     "link_expired": (
         "This link no longer works",
-        "It has been used, or it is older than ten minutes. Ask for a new one.",
+        "It has been used, or it is too old. Ask for a new one.",
     ),
     "origin_not_allowed": (
         "Open the link from the mail",
         "The button counts only on the page that the mailed link opens.",
     ),
+    "other_browser": (
+        "Open the link where you asked for it",
+        "It counts only in the browser that asked. Open it there, or type the code from the mail there.",
+    ),
+    "link_incomplete": (
+        "This link can't sign you in",
+        "Type the code from the mail instead. Whoever runs this installation should change its mail templates.",
+    ),
+    "sign_in_refused": ("You are not signed in", "The other service did not say who you are. Try again."),
+    "not_invited": ("This address has not been invited", "Ask whoever runs this installation for an invitation."),
+    "not_offered": ("That way in is closed", "This installation does not offer it. Ask for a link by mail instead."),
+    "email_not_confirmed": ("This address is not confirmed", "Ask for a link by mail first."),
     "too_many_requests": ("Too many tries", "Wait a few minutes, then ask for a new link."),
 }
 """What a person reads: title and text by error code."""
 
 
 def link_page(pending: PendingLink, token: str, redirect_to: str) -> Response:
-    minutes = (pending.age_seconds or 0) // 60
     return _page(
         "confirm.html",
         masked=mask_email(pending.email) if pending.email else None,
         requested_by=pending.requested_by,
-        asked="just now" if minutes < 1 else "a minute ago" if minutes == 1 else f"{minutes} minutes ago",
+        asked=_ago(pending.age_seconds),
         token=token,
         redirect_to=redirect_to,
     )
+
+
+def _ago(seconds: int | None) -> str | None:
+    if seconds is None:
+        return None
+    minutes, hours = seconds // 60, seconds // 3600
+    if minutes < 1:
+        return "just now"
+    if hours >= 1:
+        return "an hour ago" if hours == 1 else f"{hours} hours ago"
+    return "a minute ago" if minutes == 1 else f"{minutes} minutes ago"
 
 
 def link_expired_page() -> Response:
@@ -59,8 +81,10 @@ def inbox_page(mails: list[dict[str, Any]], recipient: str | None) -> Response:
 
 
 def wants_page() -> bool:
-    """Whether a person is looking: the confirm page's form, which shows them whatever we answer."""
-    return request.mimetype == FORM and request.path == "/auth/confirm"
+    """Whether a person is looking: at the confirm page's form or the way to Google, which show whatever we answer."""
+    if request.path == "/auth/confirm":
+        return request.mimetype == FORM
+    return request.method == "GET" and request.path in ("/auth/callback", "/auth/google")
 
 
 def style() -> Response:

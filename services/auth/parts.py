@@ -17,11 +17,11 @@ from shared.database import Database
 
 @dataclass(frozen=True)
 class Parts:
-    """``database`` calls public functions; ``own`` those of the schema builtin_auth."""
+    """``database`` calls public functions; ``own`` those of the schema builtin_auth, where that provider is at work."""
 
     settings: AuthSettings
     database: Database
-    own: Database
+    own: Database | None
     provider: AuthProvider
     limits: Limits
     redirects: Redirects

@@ -1,4 +1,4 @@
-"""The port to whoever knows people's identities; ``builtin/`` is the adapter that needs nothing but Postgres.
+"""The port to whoever knows people's identities: ``builtin/`` needs nothing but Postgres, ``supabase/`` asks GoTrue.
 
 A provider decides who somebody is and keeps their sessions. Pages, cookies, limits, mail and revocations are ours.
 """
@@ -9,13 +9,48 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from shared.errors import NotAllowed, NotAuthenticated
+from shared.caller import Caller
+from shared.errors import BadRequest, NotAllowed, NotAuthenticated, NotFound
 
 
 class LinkExpired(NotAllowed):
     """One error for wrong, used and expired: it must not tell which."""
 
     code, message = "link_expired", "This link or code has been used, has expired or is wrong. Ask for a new one."
+
+
+class InvalidCredentials(NotAuthenticated):
+    """One error for a wrong password and an unknown address."""
+
+    code, message = "invalid_credentials", "This address and this password do not go together."
+
+
+class EmailNotConfirmed(NotAllowed):
+    code, message = "email_not_confirmed", "This address is not confirmed yet. Open the link that was mailed to it."
+
+
+class NotInvited(NotAllowed):
+    code, message = "not_invited", "This address has not been invited."
+
+
+class OtherBrowser(NotAllowed):
+    """A link with a PKCE code counts only in the browser that asked for it."""
+
+    code, message = "other_browser", "Open the link in the browser where you asked for it, or type the code there."
+
+
+class LinkIncomplete(BadRequest):
+    """The mail template puts the tokens after a #, which no server sees (docs/supabase-auth.md)."""
+
+    code, message = "link_incomplete", "This link holds nothing to sign in with: the mail template needs changing."
+
+
+class SignInRefused(NotAllowed):
+    code, message = "sign_in_refused", "The other service did not sign you in."
+
+
+class NotOffered(NotFound):
+    code, message = "not_offered", "This installation does not offer that way to sign in."
 
 
 class SessionOver(NotAuthenticated):
@@ -43,6 +78,15 @@ class SignIn:
 
 
 @dataclass(frozen=True)
+class Asker:
+    """Who asks to be signed in: network address, browser in words, and the secret that its cookie keeps."""
+
+    address: str | None
+    browser: str | None
+    secret: str
+
+
+@dataclass(frozen=True)
 class PendingLink:
     """A link that would still work; what the provider can't know is None."""
 
@@ -61,23 +105,58 @@ Scope = Literal["local", "global"]
 
 
 class AuthProvider(Protocol):
-    def request_link(self, email: str, redirect_to: str, requested_by: str | None) -> None:
+    """``asker`` is None where this installation itself asks."""
+
+    code_digits: int
+    remembers_browsers: bool
+    """Whether the askers' secrets matter."""
+
+    def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
         """Mails a link and a code, or does not; no caller may learn which."""
 
-    def find_link(self, token: str) -> PendingLink | None:
-        """What a link would sign in; consumes nothing."""
+    def find_link(self, token: str, redirect_to: str) -> PendingLink | None:
+        """What a link would sign in, by its two parameters; consumes nothing."""
 
-    def confirm_link(self, token: str) -> SignIn:
+    def find_target(self, redirect_to: str | None) -> str | None:
+        """Where whoever asked for a link with this ``redirect_to`` wanted to go."""
+
+    def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:
         """Raises LinkExpired."""
 
-    def confirm_code(self, email: str, code: str) -> SignIn:
+    def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
         """Raises LinkExpired."""
 
-    def refresh(self, refresh_token: str) -> SignIn:
+    def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:
+        """Raises InvalidCredentials, EmailNotConfirmed or NotOffered."""
+
+    def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
+        """Mails a confirmation, or whatever fits the address; no caller may learn which.
+
+        Raises Malformed for a weak password, or NotOffered.
+        """
+
+    def google_url(self, redirect_to: str, asker: Asker) -> str:
+        """Where a browser begins to sign in with Google. Raises NotOffered."""
+
+    def sign_in_with_google(self, id_token: str, nonce: str | None, asker: Asker) -> SignIn:
+        """Raises SignInRefused or NotOffered."""
+
+    def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:
+        """The session of a browser that was sent back with a code, and where it wanted to go.
+
+        Raises LinkExpired, OtherBrowser or NotOffered.
+        """
+
+    def refresh(self, refresh_token: str, asker: Asker) -> SignIn:
         """Raises SessionOver or RefreshReused."""
 
-    def sign_out(self, *, session_id: str | None, refresh_token: str | None, scope: Scope) -> SignedOut | None:
-        """Ends a session, or all of its owner's, with a revocation. None when there was nothing to end."""
+    def sign_out(
+        self, *, caller: Caller | None, access_token: str | None, refresh_token: str | None, scope: Scope
+    ) -> SignedOut | None:
+        """Ends a session, or all of its owner's, with a revocation. None when there was nothing to end.
+
+        By the caller of a verified access token, or by a refresh token.
+        """
 
     def create_account(self, email: str, name: str) -> UUID:
         """The id of the account of an address, made if need be. Raises Unavailable."""

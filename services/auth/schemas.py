@@ -4,29 +4,79 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
 from services.auth.addresses import Email
 from services.auth.names import Name
-from shared.wire import Id, Input, Output, Text, Time, User
+from shared.wire import Id, Input, Output, Session, Text, Time, User
+
+PASSWORD_BYTES = 72  # bcrypt looks at no more
 
 
-def _no_password(value: str | None) -> str | None:
-    if value is not None:
-        raise ValueError("is not a way to sign in here: leave it out and get a link by mail")
+def _check_password(value: str) -> str:
+    if len(value.encode()) > PASSWORD_BYTES:
+        raise ValueError(f"must be at most {PASSWORD_BYTES} bytes")
     return value
 
 
+Password = Annotated[Text, Field(min_length=1), AfterValidator(_check_password)]
+
+
 class LoginRequest(Input):
-    """``redirect_to`` counts only when it leads to this installation's pages."""
+    """Without ``password`` a link is mailed. ``redirect_to`` counts only when it leads to this installation's pages."""
 
     email: Email
     redirect_to: Text | None = None
-    password: Annotated[Text | None, AfterValidator(_no_password)] = None
+    password: Password | None = None
 
 
 class LinkSent(Output):
+    """``code_digits``: how long the mailed code is."""
+
     status: Literal["link_sent"] = "link_sent"
+    code_digits: int
+
+
+class LoginAnswer(RootModel[LinkSent | Session]):
+    """What was asked for: a mail, or with a password a session."""
+
+
+class SignUpRequest(Input):
+    """``redirect_to`` as for a login."""
+
+    email: Email
+    password: Password
+    name: Name | None = None
+    redirect_to: Text | None = None
+
+
+class ConfirmationSent(Output):
+    status: Literal["confirmation_sent"] = "confirmation_sent"
+    code_digits: int
+
+
+class GoogleQuery(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    redirect_to: str = ""
+
+
+class GoogleRequest(Input):
+    """``nonce`` as it was before hashing, when the id token has one."""
+
+    id_token: Text = Field(min_length=1, max_length=10_000)
+    nonce: Text | None = Field(None, max_length=1_000)
+
+
+class CallbackQuery(BaseModel):
+    """What Supabase Auth sends a browser back with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request: str = ""
+    code: str = ""
+    error: str = ""
+    error_code: str = ""
 
 
 class ConfirmQuery(BaseModel):
@@ -38,7 +88,10 @@ class ConfirmQuery(BaseModel):
 
 
 class ConfirmRequest(Input):
-    """``token_hash`` of a mailed link, or ``email`` and the ``code`` of the same mail."""
+    """``token_hash`` of a mailed link, or ``email`` and the ``code`` of the same mail.
+
+    ``redirect_to`` and ``type`` as the link has them.
+    """
 
     token_hash: Text | None = Field(None, max_length=200)
     email: Email | None = None
@@ -50,7 +103,7 @@ class ConfirmRequest(Input):
 class RefreshRequest(Input):
     """Empty for a browser: its cookie says it."""
 
-    refresh_token: Text | None = Field(None, max_length=200)
+    refresh_token: Text | None = Field(None, max_length=1_000)
 
 
 class LogoutRequest(Input):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import structlog
 from flask import after_this_request, request
 
+from services.auth.askers import find_asker
 from services.auth.parts import parts
 from services.auth.provider import RefreshReused, SessionOver, SignedOut
 from services.auth.schemas import LogoutRequest, RefreshRequest, SessionStatus
 from services.auth.sign_ins import answer_session, check_browser_origin
 from shared.api import Answer, Api
-from shared.caller import REFRESH_COOKIE, Caller, identity
+from shared.caller import ACCESS_COOKIE, REFRESH_COOKIE, Caller, identity
 from shared.errors import AccountUnknown, NotAuthenticated, OriginNotAllowed
 from shared.wire import Session, wire_time
 
@@ -36,7 +37,7 @@ def refresh(body: RefreshRequest) -> Answer[Session]:
     if not token:
         raise NotAuthenticated()
     try:
-        return answer_session(parts().provider.refresh(token))
+        return answer_session(parts().provider.refresh(token, find_asker()))
     except RefreshReused as reuse:
         log.warning("refresh_reused", account=reuse.user_id, session_id=reuse.session_id)
         parts().notices.disconnect(session_id=reuse.session_id)
@@ -58,12 +59,15 @@ def logout(body: LogoutRequest) -> None:
 
 
 def _sign_out(body: LogoutRequest) -> SignedOut | None:
-    bearer = "Authorization" in request.headers
-    token = None if bearer else _refresh_cookie()
+    bearer = request.headers.get("Authorization", "").partition(" ")[2].strip()
+    sign_out = parts().provider.sign_out
+    token = None if "Authorization" in request.headers else _refresh_cookie()
     if token:
-        return parts().provider.sign_out(session_id=None, refresh_token=token, scope=body.scope)
+        return sign_out(caller=None, access_token=None, refresh_token=token, scope=body.scope)
     caller = identity().identify(request.headers, request.cookies, unsafe=True)
-    return parts().provider.sign_out(session_id=caller.session_id, refresh_token=None, scope=body.scope)
+    return sign_out(
+        caller=caller, access_token=bearer or request.cookies.get(ACCESS_COOKIE), refresh_token=None, scope=body.scope
+    )
 
 
 def _refresh_cookie() -> str | None:

@@ -26,7 +26,7 @@ def test_known_unknown_uninvited_and_throttled_addresses_get_the_same_answer(mak
         for email in (ann.email, "nobody@example.org")
     ]
     answers += [throttled.call("POST", "/auth/login", json={"email": ann.email}) for _ in range(7)]
-    assert {(answer.status_code, answer.get_data()) for answer in answers} == {(202, b'{"status":"link_sent"}')}
+    assert {(answer.status_code, answer.get_data()) for answer in answers} == {(202, b'{"status":"link_sent","code_digits":6}')}
     assert len({tuple(sorted(strip(answer.headers).items())) for answer in answers}) == 1
     assert len(throttled.mails()) == 5
     assert Visitor(closed, "nobody@example.org").mails() == []
@@ -40,7 +40,7 @@ def test_every_answer_costs_the_same_rows(make_app: MakeApp, owner: Owner) -> No
         ("ann@example.org", True),
         ("ann@elsewhere.org", False),
     ]
-    assert owner("select count(*) from builtin_auth.permits where bucket like 'mail:%%'") == [(2,)]
+    assert owner("select count(*) from public.permits where bucket like 'mail:%%'") == [(2,)]
 
 
 def test_an_address_gets_five_mails_an_hour_and_another_one_its_own_five(
@@ -50,7 +50,7 @@ def test_an_address_gets_five_mails_an_hour_and_another_one_its_own_five(
         ann.ask()
     assert len(ann.mails()) == 5
     assert len([ben.ask() for _ in range(5)]) == 5
-    owner("update builtin_auth.permits set taken = array(select t - interval '61 minutes' from unnest(taken) t)")
+    owner("update public.permits set taken = array(select t - interval '61 minutes' from unnest(taken) t)")
     ann.ask()
     assert len(ann.mails()) == 6
 
@@ -127,9 +127,19 @@ def test_an_address_has_one_spelling(lasting_app: Flask, written: str, kept: str
     assert visitor.confirm(email=kept, code=visitor.mails()[0].code).get_json()["user"]["email"] == kept
 
 
-def test_a_password_is_refused_until_there_are_passwords(newcomer: Visitor) -> None:
-    answer = newcomer.call("POST", "/auth/login", json={"email": newcomer.email, "password": "correct horse"})
-    assert (answer.status_code, answer.get_json()["fields"][0]["field"]) == (422, "password")
+def test_what_the_built_in_provider_does_not_offer_says_so(newcomer: Visitor) -> None:
+    answers = [
+        newcomer.call("POST", path, json=body)
+        for path, body in (
+            ("/auth/login", {"email": newcomer.email, "password": "correct horse"}),
+            ("/auth/signup", {"email": newcomer.email, "password": "correct horse"}),
+            ("/auth/google", {"id_token": "x"}),
+        )
+    ]
+    answers += [newcomer.call("GET", path) for path in ("/auth/google", "/auth/callback?code=x")]
+    assert [answer.status_code for answer in answers] == [404] * 5
+    assert {answer.get_json()["code"] for answer in answers[:3]} == {"not_offered"}
+    assert {answer.mimetype for answer in answers[3:]} == {"text/html"}
     assert newcomer.mails() == []
 
 

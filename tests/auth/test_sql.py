@@ -8,7 +8,7 @@ import pytest
 from tests.auth.conftest import Owner
 from tests.conftest import Database
 
-TABLES = {"accounts", "inbox", "links", "permits", "refresh_tokens", "sessions", "signing_keys"}
+TABLES = {"accounts", "inbox", "links", "refresh_tokens", "sessions", "signing_keys"}
 
 
 def test_every_table_has_row_level_security_and_a_policy_for_the_services(owner: Owner) -> None:
@@ -70,13 +70,13 @@ def test_functions_run_as_their_caller_with_no_search_path_and_say_what_they_do(
 
 def test_the_services_login_may_and_another_login_may_not(database: Database, owner: Owner) -> None:
     with psycopg.connect(database.url, autocommit=True) as services:
-        assert services.execute("select builtin_auth.take_permit('x', 1, 60)").fetchone() == (
+        assert services.execute("select public.take_permit('x', 1, 60)").fetchone() == (
             {"allowed": True, "retry_after_seconds": 0},
         )
     for role in ("anon", "authenticated"):
         owner(f"set role {role}")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            owner("select builtin_auth.take_permit('x', 1, 60)")
+            owner("select public.take_permit('x', 1, 60)")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             owner("select * from builtin_auth.signing_keys")
         owner("reset role")
@@ -84,16 +84,16 @@ def test_the_services_login_may_and_another_login_may_not(database: Database, ow
 
 def test_a_permit_comes_back_when_its_time_is_over(owner: Owner) -> None:
     def take() -> tuple[object, ...]:
-        [(answer,)] = owner("select builtin_auth.take_permit('door', 2, 60)")
+        [(answer,)] = owner("select public.take_permit('door', 2, 60)")
         assert isinstance(answer, dict)
         return answer["allowed"], answer["retry_after_seconds"]
 
     assert [take()[0] for _ in range(3)] == [True, True, False]
-    owner("update builtin_auth.permits set taken = array[taken[1] - interval '30 seconds', taken[2]]")
+    owner("update public.permits set taken = array[taken[1] - interval '30 seconds', taken[2]]")
     allowed, seconds = take()
     assert allowed is False
     assert 28 <= int(str(seconds)) <= 31
-    owner("update builtin_auth.permits set taken = array[taken[1] - interval '31 seconds', taken[2]]")
+    owner("update public.permits set taken = array[taken[1] - interval '31 seconds', taken[2]]")
     assert take() == (True, 0)
     assert take()[0] is False
 
@@ -118,7 +118,7 @@ def test_the_sweep_removes_what_is_over_and_keeps_what_counts(owner: Owner) -> N
         " values ('a@b', 'old', '', true, now() - interval '61 minutes'), ('a@b', 'new', '', true, now())"
     )
     owner(
-        "insert into builtin_auth.permits"
+        "insert into public.permits"
         " values ('old', '{}', now() - interval '1 second'), ('new', '{}', now() + '1 h')"
     )
     owner(
@@ -126,12 +126,13 @@ def test_the_sweep_removes_what_is_over_and_keeps_what_counts(owner: Owner) -> N
         " values ('a@b', '', '', '', now() - interval '61 minutes'), ('a@b', '', '', '', now())"
     )
     owner("select builtin_auth.sweep()")
+    owner("select public.sweep_sign_ins()")
+    assert owner("select bucket from public.permits") == [("new",)]
     counts = {name: owner(f"select count(*) from builtin_auth.{name}")[0][0] for name in TABLES}
     assert counts == {
         "accounts": 1,
         "inbox": 1,
         "links": 1,
-        "permits": 1,
         "refresh_tokens": 2,
         "sessions": 2,
         "signing_keys": 0,

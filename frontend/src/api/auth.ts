@@ -1,5 +1,5 @@
 import { Http } from "./http";
-import type { Session, SessionStatus, User, UserPage } from "./types";
+import type { LinkSent, Session, SessionStatus, User, UserPage } from "./types";
 
 /** The auth service as the pages use it. `open` needs no session, `own` renews it on 401. */
 export class AuthApi {
@@ -13,7 +13,7 @@ export class AuthApi {
     this.#base = base;
   }
 
-  requestLink(email: string, redirectTo: string): Promise<unknown> {
+  requestLink(email: string, redirectTo: string): Promise<LinkSent> {
     return this.#open.send("/auth/login", { method: "POST", body: { email, redirect_to: redirectTo } });
   }
 

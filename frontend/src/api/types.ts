@@ -5,6 +5,7 @@ import type { components as events } from "./generated/events";
 /* Names for the generated shapes; nothing is declared by hand here. */
 
 export type Session = auth["schemas"]["Session"];
+export type LinkSent = auth["schemas"]["LinkSent"];
 export type SessionStatus = auth["schemas"]["SessionStatus"];
 export type User = auth["schemas"]["User"];
 export type UserPage = auth["schemas"]["UserPage"];

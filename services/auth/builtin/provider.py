@@ -8,12 +8,23 @@ from uuid import UUID
 
 import structlog
 
-from services.auth.builtin.seals import Seals, hash_token, new_code, new_token
+from services.auth.builtin.seals import CODE_DIGITS, Seals, hash_token, new_code, new_token
 from services.auth.builtin.signing_keys import SigningKeys
 from services.auth.mail.mailer import Mailer
 from services.auth.mail.message import SignInMail
-from services.auth.provider import LinkExpired, PendingLink, RefreshReused, Scope, SessionOver, SignedOut, SignIn
+from services.auth.provider import (
+    Asker,
+    LinkExpired,
+    NotOffered,
+    PendingLink,
+    RefreshReused,
+    Scope,
+    SessionOver,
+    SignedOut,
+    SignIn,
+)
 from services.auth.settings import DAY_SECONDS, AuthSettings
+from shared.caller import Caller
 from shared.database import Database
 
 log = structlog.get_logger()
@@ -21,6 +32,9 @@ log = structlog.get_logger()
 
 class BuiltinProvider:
     """``database`` calls the functions of the schema builtin_auth."""
+
+    code_digits = CODE_DIGITS
+    remembers_browsers = False
 
     def __init__(self, settings: AuthSettings, database: Database, seals: Seals, mailer: Mailer) -> None:
         self._database = database
@@ -33,14 +47,14 @@ class BuiltinProvider:
         self._seals = seals
         self._keys = SigningKeys(database, seals, issuer=settings.auth_public_url)
 
-    def request_link(self, email: str, redirect_to: str, requested_by: str | None) -> None:
+    def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
         token, code = new_token(), new_code()
         answer = self._database.call(
             "request_link",
             email=email,
             token_hash=hash_token(token),
             code_hash=self._seals.hash_code(email, code),
-            requested_by=requested_by,
+            requested_by=asker.browser if asker else None,
             may_join=self._policy.meet(email).may_join,
         )
         if answer["mail"]:
@@ -48,17 +62,20 @@ class BuiltinProvider:
             self._mailer.send(SignInMail(to=email, link=f"{self._confirm_url}?{query}", code=code))
         log.info("link_requested", address=self._seals.name_address(email), mailed=answer["mail"])
 
-    def find_link(self, token: str) -> PendingLink | None:
+    def find_link(self, token: str, redirect_to: str = "") -> PendingLink | None:  # noqa: ARG002  # the token tells it
         found = self._database.call("find_link", token_hash=hash_token(token))
         return PendingLink(**found) if found else None
 
-    def confirm_link(self, token: str) -> SignIn:
+    def find_target(self, redirect_to: str | None) -> str | None:
+        return redirect_to
+
+    def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:  # noqa: ARG002
         pending = self.find_link(token)
         if pending is None or pending.email is None:
             raise LinkExpired()
         return self._confirm("confirm_link", pending.email, token_hash=hash_token(token))
 
-    def confirm_code(self, email: str, code: str) -> SignIn:
+    def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:  # noqa: ARG002  # each mail counts its tries
         return self._confirm("confirm_code", email, email=email, code_hash=self._seals.hash_code(email, code))
 
     def _confirm(self, function: str, address: str, **by: str) -> SignIn:
@@ -75,7 +92,22 @@ class BuiltinProvider:
             raise LinkExpired()
         return self._sign_in(answer, refresh_token)
 
-    def refresh(self, refresh_token: str) -> SignIn:
+    def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:  # noqa: ARG002
+        raise NotOffered()
+
+    def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:  # noqa: ARG002
+        raise NotOffered()
+
+    def google_url(self, redirect_to: str, asker: Asker) -> str:  # noqa: ARG002
+        raise NotOffered()
+
+    def sign_in_with_google(self, id_token: str, nonce: str | None, asker: Asker) -> SignIn:  # noqa: ARG002
+        raise NotOffered()
+
+    def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:  # noqa: ARG002
+        raise NotOffered()
+
+    def refresh(self, refresh_token: str, asker: Asker) -> SignIn:  # noqa: ARG002
         successor = new_token()
         answer = self._database.call(
             "refresh_session",
@@ -89,10 +121,17 @@ class BuiltinProvider:
             raise SessionOver()
         return self._sign_in(answer, successor)
 
-    def sign_out(self, *, session_id: str | None, refresh_token: str | None, scope: Scope) -> SignedOut | None:
+    def sign_out(
+        self,
+        *,
+        caller: Caller | None,
+        access_token: str | None,  # noqa: ARG002  # the session's id is enough
+        refresh_token: str | None,
+        scope: Scope,
+    ) -> SignedOut | None:
         answer = self._database.call(
             "end_session",
-            session=session_id,
+            session=caller.session_id if caller else None,
             refresh_hash=hash_token(refresh_token) if refresh_token else None,
             everywhere=scope == "global",
         )

@@ -11,6 +11,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+CODE_DIGITS = 6
+
 
 class WrongSecret(Exception):
     """Something in the database was sealed with another AUTH_SECRET."""
@@ -22,8 +24,7 @@ def new_token() -> str:
 
 
 def new_code() -> str:
-    """Six digits."""
-    return f"{secrets.randbelow(10**6):06d}"
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
 
 
 def hash_token(token: str) -> str:
@@ -34,9 +35,9 @@ class Seals:
     """Keys for each purpose, derived from the one secret."""
 
     def __init__(self, secret: str) -> None:
-        self._codes = _derive(secret, b"pulse codes")
-        self._addresses = _derive(secret, b"pulse addresses in logs")
-        self._box = Fernet(base64.urlsafe_b64encode(_derive(secret, b"pulse signing keys")))
+        self._codes = derive(secret, b"pulse codes")
+        self._addresses = derive(secret, b"pulse addresses in logs")
+        self._box = Fernet(base64.urlsafe_b64encode(derive(secret, b"pulse signing keys")))
 
     def hash_code(self, email: str, code: str) -> str:
         """Keyed, because a million codes are soon tried by whoever reads the table."""
@@ -57,5 +58,6 @@ class Seals:
             raise WrongSecret() from error
 
 
-def _derive(secret: str, purpose: bytes) -> bytes:
+def derive(secret: str, purpose: bytes) -> bytes:
+    """32 bytes that say nothing of the secret, nor of those for other purposes."""
     return HKDF(SHA256(), length=32, salt=None, info=purpose).derive(secret.encode())

@@ -14,10 +14,30 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Mails a link and a code to sign in with.
-         * @description Mails a link and a code to sign in with. The answer is the same for known, unknown, uninvited and throttled addresses: 5 mails per address and hour.
+         * Mails a link and a code to sign in with (202), or signs in by password (200).
+         * @description Mails a link and a code to sign in with (202), or signs in by password (200). The answer is the same for known, unknown, uninvited and throttled addresses: 5 mails per address and hour.
          */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/signup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mails a confirmation; the password counts once that mail's link is used.
+         * @description Mails a confirmation; the password counts once that mail's link is used. The answer is the same for every address; one that has an account gets a link to sign in with.
+         */
+        post: operations["sign_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -39,6 +59,44 @@ export interface paths {
          * @description Signs in by a mailed link's token_hash, or by email and code. The page's form gets cookies and a redirect to the chat, JSON a session. Wrong, used and expired are all ``link_expired``; five wrong codes end a code.
          */
         post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/google": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends the browser to Google, which sends it back to ``/auth/callback``. */
+        get: operations["begin_google"];
+        put?: never;
+        /** Signs in by an id token that Google gave a page or an app. */
+        post: operations["sign_in_with_google"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where Google, or a link of an unchanged mail template, leads back to: cookies, and 303 to the pages.
+         * @description Where Google, or a link of an unchanged mail template, leads back to: cookies, and 303 to the pages. A code counts only with the cookie of the browser that asked for it: nobody is signed in by opening an address.
+         */
+        get: operations["finish_in_browser"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -197,6 +255,32 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * CallbackQuery
+         * @description What Supabase Auth sends a browser back with.
+         */
+        CallbackQuery: {
+            /**
+             * Request
+             * @default
+             */
+            request?: string;
+            /**
+             * Code
+             * @default
+             */
+            code?: string;
+            /**
+             * Error
+             * @default
+             */
+            error?: string;
+            /**
+             * Error Code
+             * @default
+             */
+            error_code?: string;
+        };
         /** ConfirmQuery */
         ConfirmQuery: {
             /**
@@ -218,6 +302,8 @@ export interface components {
         /**
          * ConfirmRequest
          * @description ``token_hash`` of a mailed link, or ``email`` and the ``code`` of the same mail.
+         *
+         *     ``redirect_to`` and ``type`` as the link has them.
          */
         ConfirmRequest: {
             /**
@@ -246,6 +332,17 @@ export interface components {
              */
             type?: string | null;
         };
+        /** ConfirmationSent */
+        ConfirmationSent: {
+            /**
+             * Status
+             * @default confirmation_sent
+             * @constant
+             */
+            status?: "confirmation_sent";
+            /** Code Digits */
+            code_digits: number;
+        };
         /**
          * Error
          * @description Every error of every service; further named data may stand beside these.
@@ -269,6 +366,27 @@ export interface components {
             field: string;
             /** Problem */
             problem: string;
+        };
+        /** GoogleQuery */
+        GoogleQuery: {
+            /**
+             * Redirect To
+             * @default
+             */
+            redirect_to?: string;
+        };
+        /**
+         * GoogleRequest
+         * @description ``nonce`` as it was before hashing, when the id token has one.
+         */
+        GoogleRequest: {
+            /** Id Token */
+            id_token: string;
+            /**
+             * Nonce
+             * @default null
+             */
+            nonce?: string | null;
         };
         /** Inbox */
         Inbox: {
@@ -307,7 +425,10 @@ export interface components {
                 [key: string]: unknown;
             }[];
         };
-        /** LinkSent */
+        /**
+         * LinkSent
+         * @description ``code_digits``: how long the mailed code is.
+         */
         LinkSent: {
             /**
              * Status
@@ -315,10 +436,17 @@ export interface components {
              * @constant
              */
             status?: "link_sent";
+            /** Code Digits */
+            code_digits: number;
         };
         /**
+         * LoginAnswer
+         * @description What was asked for: a mail, or with a password a session.
+         */
+        LoginAnswer: components["schemas"]["LinkSent"] | components["schemas"]["Session"];
+        /**
          * LoginRequest
-         * @description ``redirect_to`` counts only when it leads to this installation's pages.
+         * @description Without ``password`` a link is mailed. ``redirect_to`` counts only when it leads to this installation's pages.
          */
         LoginRequest: {
             /** Email */
@@ -444,6 +572,26 @@ export interface components {
             expires_at: string;
         };
         /**
+         * SignUpRequest
+         * @description ``redirect_to`` as for a login.
+         */
+        SignUpRequest: {
+            /** Email */
+            email: string;
+            /** Password */
+            password: string;
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * Redirect To
+             * @default null
+             */
+            redirect_to?: string | null;
+        };
+        /**
          * User
          * @description ``email`` and ``role`` only to self and admins. A deleted one is "Deleted user", without email.
          */
@@ -542,12 +690,108 @@ export interface operations {
         };
         responses: {
             /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            /** @description done */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LinkSent"];
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            /** @description bad_json */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description invalid_credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description origin_not_allowed, email_not_confirmed, not_invited */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_offered */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description wrong_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too_many_requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignUpRequest"];
+            };
+        };
+        responses: {
+            /** @description done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfirmationSent"];
                 };
             };
             /** @description bad_json */
@@ -561,6 +805,15 @@ export interface operations {
             };
             /** @description origin_not_allowed */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_offered */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -669,7 +922,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description link_expired, origin_not_allowed */
+            /** @description link_expired, not_invited, origin_not_allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -680,6 +933,199 @@ export interface operations {
             };
             /** @description wrong_media_type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too_many_requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    begin_google: {
+        parameters: {
+            query?: {
+                redirect_to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_offered */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too_many_requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_in_with_google: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GoogleRequest"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description bad_json */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description origin_not_allowed, sign_in_refused, email_not_confirmed, not_invited */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_offered */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description wrong_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too_many_requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    finish_in_browser: {
+        parameters: {
+            query?: {
+                request?: string;
+                code?: string;
+                error?: string;
+                error_code?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description link_incomplete */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description link_expired, other_browser, sign_in_refused, not_invited */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_offered */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,16 +6,20 @@ import { Icon } from "../../ui/icon";
 import { Resend } from "./resend-button";
 import styles from "./sign-in.module.css";
 
-const DIGITS = 6;
-
 interface Props {
   email: string;
   redirectTo: string;
+  digits: number;
   waitSeconds: number;
   onOther: () => void;
 }
 
-export function CodeForm({ email, redirectTo, waitSeconds, onOther }: Props): ReactElement {
+/** The field's range: Supabase Auth mails codes of six to ten digits. */
+function inLetters(digits: number): string {
+  return ["six", "seven", "eight", "nine", "ten"][digits - 6] ?? String(digits);
+}
+
+export function CodeForm({ email, redirectTo, digits, waitSeconds, onOther }: Props): ReactElement {
   const { auth, session } = useClient();
   const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
@@ -31,17 +35,17 @@ export function CodeForm({ email, redirectTo, waitSeconds, onOther }: Props): Re
     };
   }, [auth, email]);
 
-  async function confirm(digits: string): Promise<void> {
+  async function confirm(typed: string): Promise<void> {
     if (busy) return;
-    if (digits.length < DIGITS) {
-      setProblem("The code has six digits.");
+    if (typed.length < digits) {
+      setProblem(`The code has ${inLetters(digits)} digits.`);
       field.current?.focus();
       return;
     }
     setBusy(true);
     setProblem(null);
     try {
-      session.accept(await auth.confirmCode(email, digits));
+      session.accept(await auth.confirmCode(email, typed));
     } catch (error) {
       setProblem(isStatus(error, 403) ? "That code is wrong or no longer valid. Check it, or ask for a new mail." : inWords(error));
       setBusy(false);
@@ -50,9 +54,9 @@ export function CodeForm({ email, redirectTo, waitSeconds, onOther }: Props): Re
   }
 
   function change(text: string): void {
-    const digits = text.replace(/\D/g, "").slice(0, DIGITS);
-    setCode(digits);
-    if (digits.length === DIGITS && digits !== code) void confirm(digits);
+    const typed = text.replace(/\D/g, "").slice(0, digits);
+    setCode(typed);
+    if (typed.length === digits && typed !== code) void confirm(typed);
   }
 
   function submit(event: SyntheticEvent): void {
@@ -70,7 +74,7 @@ export function CodeForm({ email, redirectTo, waitSeconds, onOther }: Props): Re
         If <strong>{email}</strong> may come in, a mail with a link is on its way. Open the link on any device, or type the code here.
       </p>
       <label className={styles.label} htmlFor="code">
-        6-digit code
+        {digits}-digit code
       </label>
       <input
         ref={field}
@@ -80,7 +84,7 @@ export function CodeForm({ email, redirectTo, waitSeconds, onOther }: Props): Re
         inputMode="numeric"
         autoComplete="one-time-code"
         // Longer than the code, so that a pasted "123 456" is not cut before its blank is taken out.
-        maxLength={12}
+        maxLength={2 * digits}
         autoFocus
         value={code}
         readOnly={busy}

@@ -9,7 +9,13 @@ interface Props {
   email: string;
   redirectTo: string;
   onChange: (email: string) => void;
-  onSent: (waitSeconds: number) => void;
+  onSent: (sent: Sent) => void;
+}
+
+/** How long the mailed code is, and how long until another mail may be asked for. */
+export interface Sent {
+  digits: number;
+  waitSeconds: number;
 }
 
 const ADDRESS = /^[^\s@]+@[^\s@]+$/;
@@ -31,9 +37,9 @@ export function EmailForm({ email, redirectTo, onChange, onSent }: Props): React
     setBusy(true);
     setProblem(null);
     try {
-      await auth.requestLink(address, redirectTo);
+      const { code_digits: digits } = await auth.requestLink(address, redirectTo);
       onChange(address);
-      onSent(RESEND_SECONDS);
+      onSent({ digits, waitSeconds: RESEND_SECONDS });
     } catch (error) {
       setProblem(inWords(error));
       setBusy(false);

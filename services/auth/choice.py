@@ -1,0 +1,54 @@
+"""Which provider signs people in: Supabase Auth where SUPABASE_URL says so, else the built-in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+
+from services.auth import dev_inbox
+from services.auth.builtin.provider import BuiltinProvider
+from services.auth.builtin.seals import Seals
+from services.auth.mail.choice import choose_mailer
+from services.auth.provider import AuthProvider
+from services.auth.settings import AuthSettings
+from shared.database import Database
+from shared.postgres_database import PostgresDatabase
+
+
+@dataclass(frozen=True)
+class Choice:
+    """``ready`` and ``sweeps`` beside what every provider needs; ``install`` adds routes of its own."""
+
+    provider: AuthProvider
+    own: Database | None
+    ready: Mapping[str, Callable[[], Any]]
+    sweeps: tuple[Callable[[], Any], ...]
+    install: Callable[[Flask], None]
+
+
+def choose_provider(settings: AuthSettings, database: Database) -> Choice:
+    seals = Seals(settings.auth_secret.get_secret_value())
+    if settings.supabase_url is not None:
+        return _choose_supabase(settings, database, seals)
+    assert isinstance(database, PostgresDatabase)  # without SUPABASE_URL the settings ask for DATABASE_URL
+    own = database.in_schema("builtin_auth")
+    mailer = choose_mailer(settings.smtp, settings.mail_from, own, seals.name_address)
+    provider = BuiltinProvider(settings, own, seals, mailer)
+
+    def install(app: Flask) -> None:
+        if settings.is_local and settings.smtp is None:
+            dev_inbox.api.install(app)
+
+    return Choice(provider, own, {"keys": provider.check_ready}, (lambda: own.call("sweep"),), install)
+
+
+def _choose_supabase(settings: AuthSettings, database: Database, seals: Seals) -> Choice:
+    # Imported only where it is used: the client brings a second's worth of modules.
+    from services.auth.supabase.mail_templates import install_mail_templates
+    from services.auth.supabase.provider import SupabaseProvider
+
+    provider = SupabaseProvider(settings, database, seals)
+    return Choice(provider, None, {"supabase_auth": provider.check_ready}, (), install_mail_templates)

@@ -1,0 +1,75 @@
+"""Signing in with Google, and ``/auth/callback``, where Supabase Auth sends browsers back."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Response, request
+
+from services.auth.askers import find_asker, remember_asker
+from services.auth.parts import parts
+from services.auth.provider import (
+    EmailNotConfirmed,
+    LinkExpired,
+    LinkIncomplete,
+    NotInvited,
+    NotOffered,
+    OtherBrowser,
+    SignInRefused,
+)
+from services.auth.schemas import CallbackQuery, GoogleQuery, GoogleRequest
+from services.auth.sign_ins import answer_session, check_browser_origin
+from shared.api import Answer, Api
+from shared.errors import OriginNotAllowed, TooManyRequests
+from shared.wire import Session
+
+api = Api("sign in")
+log = structlog.get_logger()
+EXPIRED = {"otp_expired", "flow_state_expired", "flow_state_not_found"}
+
+
+@api.on("GET", "/auth/google", errors=(NotOffered, TooManyRequests))
+def begin_google(query: GoogleQuery) -> Response:
+    """Sends the browser to Google, which sends it back to ``/auth/callback``."""
+    parts().limits.check_login(request.remote_addr)
+    asker = find_asker()
+    address = parts().provider.google_url(parts().redirects.choose(query.redirect_to), asker)
+    remember_asker(asker)
+    return Response(status=302, headers={"Location": address})
+
+
+@api.on(
+    "POST",
+    "/auth/google",
+    errors=(OriginNotAllowed, TooManyRequests, SignInRefused, EmailNotConfirmed, NotInvited, NotOffered),
+)
+def sign_in_with_google(body: GoogleRequest) -> Answer[Session]:
+    """Signs in by an id token that Google gave a page or an app."""
+    check_browser_origin()
+    parts().limits.check_code(request.remote_addr)
+    sign_in = parts().provider.sign_in_with_google(body.id_token, body.nonce, find_asker())
+    log.info("signed_in", by="google", account=sign_in.user["id"])
+    return answer_session(sign_in)
+
+
+@api.on(
+    "GET",
+    "/auth/callback",
+    errors=(LinkExpired, OtherBrowser, LinkIncomplete, SignInRefused, NotInvited, NotOffered, TooManyRequests),
+)
+def finish_in_browser(query: CallbackQuery) -> Response:
+    """Where Google, or a link of an unchanged mail template, leads back to: cookies, and 303 to the pages.
+
+    A code counts only with the cookie of the browser that asked for it: nobody is signed in by opening an address.
+    """
+    if not parts().provider.remembers_browsers:
+        raise NotOffered()
+    if query.error or query.error_code:
+        log.info("sent_back", error_code=query.error_code[:80] if query.error_code.isprintable() else "")
+        raise LinkExpired() if query.error_code in EXPIRED else SignInRefused()
+    if not query.code:
+        raise LinkIncomplete()
+    parts().limits.check_code(request.remote_addr)
+    sign_in, target = parts().provider.exchange_code(query.code, query.request, find_asker())
+    log.info("signed_in", by="callback", account=sign_in.user["id"])
+    response = Response(status=303, headers={"Location": parts().redirects.choose(target)})
+    return parts().cookies.give(response, sign_in)

@@ -1,0 +1,212 @@
+"""The AuthProvider on Supabase Auth. Who somebody is, GoTrue says; who may come in, and until when, is ours."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import httpx
+from supabase_auth.types import AuthResponse, Session, SignInWithIdTokenCredentials
+
+from services.auth.builtin.seals import Seals
+from services.auth.provider import (
+    Asker,
+    InvalidCredentials,
+    LinkExpired,
+    OtherBrowser,
+    PendingLink,
+    Scope,
+    SignedOut,
+    SignIn,
+    SignInRefused,
+)
+from services.auth.settings import AuthSettings
+from services.auth.supabase.accounts import Accounts
+from services.auth.supabase.errors import FAILURES, translate
+from services.auth.supabase.gotrue import READY_TIMEOUT, GoTrue
+from services.auth.supabase.keys import PublicKeys
+from services.auth.supabase.mailing import Mailing
+from services.auth.supabase.passwords import Passwords
+from services.auth.supabase.requests import Opened, Request, Requests, challenge, verifier
+from services.auth.supabase.sessions import Sessions
+from shared.caller import Caller
+from shared.database import Database
+from shared.errors import Unavailable
+
+CALLBACK = "/auth/callback"
+CODE_TRIES, CODE_WINDOW_SECONDS = 5, 600
+REFUSAL_SECONDS = 0.5  # GoTrue answers sooner for an address it does not know than for a wrong password
+
+
+class SupabaseProvider:
+    """``database`` calls public functions."""
+
+    remembers_browsers = True
+
+    def __init__(self, settings: AuthSettings, database: Database, seals: Seals) -> None:
+        secret = settings.auth_secret.get_secret_value()
+        self.code_digits = settings.code_digits
+        self._database = database
+        self._authorize_url = settings.supabase_browser_url + "/auth/v1/authorize"
+        self.gotrue = _connect(settings)
+        self._requests = Requests(secret, settings.auth_public_url + CALLBACK)
+        self._passwords = Passwords(secret, database, self.gotrue, self._requests)
+        self._sessions = Sessions(settings, database, self.gotrue)
+        self._mailing = Mailing(database, self.gotrue, self._requests, self._passwords, settings.signup_policy, seals)
+        self._accounts = Accounts(self.gotrue)
+        self._keys = PublicKeys(self.gotrue)
+
+    def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
+        self._mailing.request_link(email, redirect_to, asker)
+
+    def find_link(self, token: str, redirect_to: str) -> PendingLink | None:
+        """What the seal says: GoTrue can't be asked about a token without using it up."""
+        if not token:
+            return None
+        opened = self._requests.open_address(redirect_to)
+        if opened is None:
+            return PendingLink(email=None, requested_by=None, age_seconds=None)
+        age = max(0, int(time.time()) - opened.asked_at)
+        return PendingLink(opened.request.email, opened.request.requested_by, age)
+
+    def find_target(self, redirect_to: str | None) -> str | None:
+        opened = self._requests.open_address(redirect_to)
+        return opened.request.redirect_to if opened else redirect_to
+
+    def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:
+        try:
+            answer = self.gotrue.client(asker).verify_otp({"token_hash": token, "type": "email"})
+        except FAILURES as error:
+            raise translate(error, LinkExpired) from error
+        return self._finish(answer, self._requests.open_address(redirect_to), asker)
+
+    def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
+        bucket = f"code-of:{email}"
+        # Taken before it is tried, so that tries at the same time can't get around it.
+        permit = self._database.call(
+            "take_permit", bucket=bucket, permits=CODE_TRIES, window_seconds=CODE_WINDOW_SECONDS
+        )
+        if not permit["allowed"]:
+            raise LinkExpired()
+        try:
+            answer = self.gotrue.client(asker).verify_otp({"email": email, "token": code, "type": "email"})
+        except FAILURES as error:
+            found = translate(error, LinkExpired)
+            if isinstance(found, Unavailable):
+                self._database.call("return_permit", bucket=bucket)
+            raise found from error
+        self._database.call("return_permit", bucket=bucket)
+        return self._finish(answer, None, asker)
+
+    def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:
+        began = time.monotonic()
+        try:
+            answer = self.gotrue.client(asker).sign_in_with_password({"email": email, "password": password})
+        except FAILURES as error:
+            found = translate(error, InvalidCredentials)
+            if isinstance(found, InvalidCredentials):
+                time.sleep(max(0.0, began + REFUSAL_SECONDS - time.monotonic()))
+            raise found from error
+        return self._sessions.keep(_session(answer))
+
+    def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
+        self._mailing.sign_up(email, password, name, redirect_to, asker)
+
+    def google_url(self, redirect_to: str, asker: Asker) -> str:
+        request = Request.new("google", None, asker.browser, redirect_to)
+        query = {
+            "provider": "google",
+            "redirect_to": self._requests.address(request),
+            "code_challenge": challenge(asker.secret, request.id),
+            "code_challenge_method": "s256",
+        }
+        return f"{self._authorize_url}?{urlencode(query)}"
+
+    def sign_in_with_google(self, id_token: str, nonce: str | None, asker: Asker) -> SignIn:
+        credentials: SignInWithIdTokenCredentials = {"provider": "google", "token": id_token}
+        if nonce:
+            credentials["nonce"] = nonce
+        try:
+            answer = self.gotrue.client(asker).sign_in_with_id_token(credentials)
+        except FAILURES as error:
+            raise translate(error, SignInRefused) from error
+        return self._sessions.keep(_session(answer))
+
+    def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:
+        opened = self._requests.open(request)
+        if opened is None:
+            raise OtherBrowser()
+        params = {"auth_code": code, "code_verifier": verifier(asker.secret, opened.request.id), "redirect_to": ""}
+        try:
+            answer = self.gotrue.client(asker).exchange_code_for_session(params)  # type: ignore[arg-type]
+        except FAILURES as error:
+            raise translate(error, OtherBrowser) from error
+        return self._finish(answer, opened, asker), opened.request.redirect_to
+
+    def refresh(self, refresh_token: str, asker: Asker) -> SignIn:
+        return self._sessions.refresh(refresh_token, asker)
+
+    def sign_out(
+        self, *, caller: Caller | None, access_token: str | None, refresh_token: str | None, scope: Scope
+    ) -> SignedOut | None:
+        return self._sessions.sign_out(caller, access_token, refresh_token, scope)
+
+    def create_account(self, email: str, name: str) -> UUID:
+        return self._accounts.create(email, name)
+
+    def rename_account(self, user_id: UUID, name: str) -> None:
+        self._accounts.rename(user_id, name)
+
+    def delete_account(self, user_id: UUID) -> None:
+        self._accounts.delete(user_id)
+
+    def public_keys(self) -> list[dict[str, Any]]:
+        return self._keys.known()
+
+    def check_ready(self) -> None:
+        try:
+            self.gotrue.get("/health", READY_TIMEOUT)
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable("Supabase Auth is not answering.") from error
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Waits for mails and sign-outs that GoTrue is still to hear of."""
+        self._mailing.close(seconds)
+        self._sessions.close(seconds)
+
+    def _finish(self, answer: AuthResponse, opened: Opened | None, asker: Asker) -> SignIn:
+        session = _session(answer)
+        request = opened.request if opened else None
+        if request and request.email and request.email != (session.user.email or "").lower():
+            # Somebody put another request beside this link: the page named one person, it signs in another.
+            self._sessions.end_at_gotrue(session.access_token)
+            raise LinkExpired()
+        if request and request.kind == "google":  # where GoTrue itself drops a password nobody had confirmed
+            return self._sessions.keep(session)
+        try:
+            session = self._passwords.settle(session, request, asker)
+        except FAILURES as error:
+            self._sessions.end_at_gotrue(session.access_token)
+            raise translate(error, LinkExpired) from error
+        return self._sessions.keep(session)
+
+
+def _connect(settings: AuthSettings) -> GoTrue:
+    # Checked with the settings.
+    assert settings.supabase_url is not None
+    assert settings.supabase_publishable_key is not None
+    assert settings.supabase_secret_key is not None
+    return GoTrue(
+        settings.supabase_url,
+        settings.supabase_publishable_key,
+        settings.supabase_secret_key.get_secret_value(),
+        forwards=settings.supabase_ip_forwarding,
+    )
+
+
+def _session(answer: AuthResponse) -> Session:
+    if answer.session is None:
+        raise Unavailable("Sign-in is not answering. Try again in a moment.")
+    return answer.session

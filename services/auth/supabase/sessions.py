@@ -1,0 +1,217 @@
+"""Sessions that GoTrue opens, as Pulse keeps them: recorded when they are handed out, over when either side says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jwt
+import structlog
+from supabase_auth.types import Session
+
+from services.auth.addresses import normalise_email, present_name
+from services.auth.background import Background
+from services.auth.builtin.seals import hash_token
+from services.auth.names import check_name
+from services.auth.provider import (
+    Asker,
+    EmailNotConfirmed,
+    NotInvited,
+    RefreshReused,
+    Scope,
+    SessionOver,
+    SignedOut,
+    SignIn,
+)
+from services.auth.settings import DAY_SECONDS, AuthSettings
+from services.auth.supabase.errors import FAILURES, is_passing, translate
+from services.auth.supabase.gotrue import GoTrue
+from shared.caller import Caller
+from shared.database import Database, OutcomeUnknown
+from shared.errors import AppError, Unavailable
+
+WAITS_SECONDS = (1.0, 10.0, 60.0, 300.0)  # before GoTrue is told again that a session has ended
+QUEUED = 1_000
+KEEP_TRIES = 3
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Of an access token that came from GoTrue itself a moment ago; Unix seconds."""
+
+    session_id: str
+    issued_at: int
+    expires_at: int
+
+    @classmethod
+    def of(cls, access_token: str) -> Claims:
+        """Raises Unavailable for a token that is none."""
+        try:
+            claims = jwt.decode(access_token, options={"verify_signature": False})
+            return cls(str(claims["session_id"]), int(claims["iat"]), int(claims["exp"]))
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
+            raise Unavailable("Sign-in is not answering. Try again in a moment.") from error
+
+
+class Sessions:
+    def __init__(self, settings: AuthSettings, database: Database, gotrue: GoTrue) -> None:
+        self._database = database
+        self._gotrue = gotrue
+        self._policy = settings.signup_policy
+        self._idle_seconds = settings.session_idle_days * DAY_SECONDS
+        self._session_seconds = settings.session_days * DAY_SECONDS
+        self._background = Background("supabase sessions", QUEUED)
+
+    def keep(self, session: Session) -> SignIn:
+        """Records a session that was opened or refreshed; one that may not be is ended at GoTrue too.
+
+        Raises NotInvited, EmailNotConfirmed, SessionOver, or what the database refuses.
+        """
+        claims = Claims.of(session.access_token)
+        try:
+            answer = self._record(session, claims)
+        except Unavailable:
+            raise
+        except AppError:
+            self.end_at_gotrue(session.access_token)
+            raise
+        return SignIn(
+            user=answer["user"],
+            session_id=claims.session_id,
+            access_token=session.access_token,
+            expires_at=claims.expires_at,
+            refresh_token=session.refresh_token,
+            refresh_seconds=int(answer["refresh_seconds"]),
+        )
+
+    def _record(self, session: Session, claims: Claims) -> dict[str, Any]:
+        user = session.user
+        if not user.email or user.email_confirmed_at is None or user.is_anonymous:
+            raise EmailNotConfirmed()
+        email = normalise_email(user.email)
+        newcomer = self._policy.meet(email).as_json()
+        newcomer["may_join"] = newcomer["may_join"] or user.invited_at is not None
+        newcomer["name"] = _name(user.user_metadata, email)
+        answer: dict[str, Any] = self._repeat(
+            lambda: self._database.call(
+                "keep_supabase_session",
+                session_id=claims.session_id,
+                user_id=user.id,
+                email=email,
+                newcomer=newcomer,
+                refresh_hash=hash_token(session.refresh_token),
+                token_expires_at=claims.expires_at,
+                idle_seconds=self._idle_seconds,
+                session_seconds=self._session_seconds,
+            )
+        )
+        if answer["outcome"] == "not_invited":
+            raise NotInvited()
+        if answer["outcome"] != "kept":
+            raise SessionOver()
+        return answer
+
+    def refresh(self, refresh_token: str, asker: Asker) -> SignIn:
+        """Raises SessionOver, RefreshReused, TooManyRequests or Unavailable."""
+        known = self._database.call("find_supabase_session", refresh_hash=hash_token(refresh_token))
+        if known and known["is_over"]:
+            self._background.submit(lambda: self._end_by_refresh(refresh_token, "local", WAITS_SECONDS))
+            raise SessionOver()
+        try:
+            session = self._gotrue.client(asker).refresh_session(refresh_token).session
+        except FAILURES as error:
+            found = translate(error, SessionOver)
+            if known and getattr(error, "code", None) == "refresh_token_already_used":
+                self._end(session_id=known["session_id"], user_id=known["user_id"])
+                raise RefreshReused(known["session_id"], known["user_id"]) from error
+            # A banned person's session is over; that it is a ban is not for whoever holds the token.
+            raise (found if isinstance(found, Unavailable) or found.status == 429 else SessionOver()) from error
+        if session is None:
+            raise SessionOver()
+        return self.keep(session)
+
+    def sign_out(
+        self, caller: Caller | None, access_token: str | None, refresh_token: str | None, scope: Scope
+    ) -> SignedOut | None:
+        """Ours first: from this commit on it counts here, whether GoTrue can be told now or not."""
+        everywhere = scope == "global"
+        if caller is not None and access_token is not None:
+            ended = self._end(
+                session_id=caller.session_id,
+                user_id=caller.user_id,
+                token_expires_at=caller.expires_at,
+                everywhere=everywhere,
+            )
+            self.end_at_gotrue(access_token, scope)
+        elif refresh_token is not None:
+            ended = self._end(refresh_hash=hash_token(refresh_token), everywhere=everywhere)
+            self._background.submit(lambda: self._end_by_refresh(refresh_token, scope, WAITS_SECONDS))
+        else:
+            return None
+        return SignedOut(**ended) if ended else None
+
+    def end_at_gotrue(self, access_token: str, scope: Literal["local", "global"] = "local") -> None:
+        """Soon, in the background, and again when it does not answer."""
+        self._background.submit(lambda: self._log_out(access_token, scope, WAITS_SECONDS))
+
+    def close(self, seconds: float) -> None:
+        self._background.close(seconds)
+
+    def _end(self, **by: Any) -> dict[str, str] | None:
+        arguments = {
+            "session_id": None,
+            "user_id": None,
+            "refresh_hash": None,
+            "token_expires_at": None,
+            "everywhere": False,
+            **by,
+        }
+        ended: dict[str, str] | None = self._repeat(lambda: self._database.call("end_supabase_session", **arguments))
+        return ended
+
+    @staticmethod
+    def _repeat(call: Callable[[], Any]) -> Any:
+        """Calls that may be repeated, where nobody knows whether they were heard."""
+        for _ in range(KEEP_TRIES - 1):
+            try:
+                return call()
+            except OutcomeUnknown:
+                continue
+        return call()
+
+    def _log_out(self, access_token: str, scope: Literal["local", "global"], waits: tuple[float, ...]) -> None:
+        try:
+            self._gotrue.client().admin.sign_out(access_token, scope)
+        except FAILURES as error:
+            self._again(error, lambda rest: self._log_out(access_token, scope, rest), waits)
+
+    def _end_by_refresh(self, refresh_token: str, scope: Literal["local", "global"], waits: tuple[float, ...]) -> None:
+        """GoTrue ends sessions by access token only: a last one is fetched for that."""
+        try:
+            session = self._gotrue.client().refresh_session(refresh_token).session
+        except FAILURES as error:
+            self._again(error, lambda rest: self._end_by_refresh(refresh_token, scope, rest), waits)
+        else:
+            if session is not None:
+                self._log_out(session.access_token, scope, waits)
+
+    def _again(self, error: Exception, work: Callable[[tuple[float, ...]], None], waits: tuple[float, ...]) -> None:
+        if not is_passing(error):
+            log.info("ended_at_gotrue", cause=getattr(error, "code", None))  # it knows the session no more
+        elif waits:
+            self._background.submit(lambda: work(waits[1:]), waits[0])
+        else:
+            log.warning("not_ended_at_gotrue", cause=type(error).__name__)
+
+
+def _name(metadata: dict[str, Any], email: str) -> str:
+    """What the person or Google said, if it is fit to be shown. Theirs to write: nothing else depends on it."""
+    for key in ("name", "full_name"):
+        try:
+            return check_name(str(metadata[key] or ""))
+        except (KeyError, ValueError):
+            continue
+    return present_name(email)
