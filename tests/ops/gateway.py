@@ -1,0 +1,151 @@
+"""The gateway of docker-compose.yml, run here: deploy/gateway/Caddyfile with this machine's addresses in it."""
+
+import json
+import os
+import shutil
+import socketserver
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+import requests
+
+from ops.places import ROOT
+from ops.ports import find_free_port
+
+CADDYFILE = ROOT / "deploy" / "gateway" / "Caddyfile"
+UPSTREAMS = {"auth": 5001, "chat": 5002, "websocket": 5003, "pages": 3000, "auth-server": 9999, "rest": 3000}
+READY_SECONDS = 30
+
+
+class Gateway(NamedTuple):
+    public_url: str
+    project_url: str
+    log: Path
+
+
+def find_caddy() -> str | None:
+    """CADDY_BIN, or the one on PATH."""
+    return os.environ.get("CADDY_BIN") or shutil.which("caddy")
+
+
+def write_caddyfile(folder: Path, upstreams: Mapping[str, str], project_port: int, health_port: int) -> Path:
+    text = CADDYFILE.read_text()
+    for name, port in UPSTREAMS.items():
+        assert f"reverse_proxy {name}:{port}" in text
+        text = text.replace(f"reverse_proxy {name}:{port}", f"reverse_proxy {upstreams[name]}")
+    assert "http://:8000" in text
+    assert "http://127.0.0.1:8001" in text
+    text = text.replace("http://:8000", f"http://:{project_port}").replace(":8001", f":{health_port}")
+    path = folder / "Caddyfile"
+    path.write_text(text)
+    return path
+
+
+@contextmanager
+def run_gateway(
+    caddy: str, folder: Path, upstreams: Mapping[str, str], keys: Mapping[str, str], port: int
+) -> Iterator[Gateway]:
+    """`upstreams`: where each name of UPSTREAMS is reached; `keys`: the project's two."""
+    project_port, health_port = find_free_port(), find_free_port()
+    config = write_caddyfile(folder, upstreams, project_port, health_port)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PUBLIC_URL": f"http://localhost:{port}",
+        "HTTP_PORT": str(port),
+        **keys,
+    }
+    log = folder / "log"
+    with log.open("wb") as output:
+        words = [caddy, "run", "--config", str(config), "--adapter", "caddyfile"]
+        server = subprocess.Popen(words, env=environment, stdout=output, stderr=output, cwd=folder)
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(f"http://127.0.0.1:{health_port}/"):
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield Gateway(f"http://localhost:{port}", f"http://127.0.0.1:{project_port}", log)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """An upstream that answers what it was asked: its name, the path as it came, and the headers."""
+
+    protocol_version = "HTTP/1.1"
+    server: "MirrorServer"
+
+    def do_GET(self) -> None:
+        if self.headers.get("Upgrade", "").lower() == "websocket":
+            self._speak()
+            return
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = json.dumps({"service": self.server.name, "path": self.path, "headers": headers}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815 - http.server's name
+
+    def _speak(self) -> None:
+        """Takes the upgrade, and sends back every byte that comes."""
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.end_headers()
+        self.close_connection = True
+        while data := self.connection.recv(4096):
+            self.connection.sendall(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the test says what it expects."""
+
+
+class MirrorServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(("127.0.0.1", 0), Mirror)
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's would look its own name up
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.socket.getsockname()[1]}"
+
+
+@contextmanager
+def run_mirrors() -> Iterator[dict[str, str]]:
+    """One for each name of UPSTREAMS; yields their addresses."""
+    servers = [MirrorServer(name) for name in UPSTREAMS]
+    threads = [threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}) for server in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield {server.name: server.address for server in servers}
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+        for thread in threads:
+            thread.join()
