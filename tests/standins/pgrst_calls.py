@@ -114,11 +114,11 @@ def touch_table(connection: psycopg.Connection, schema: str, table: str, request
             raise bad_body()
         columns = sql.SQL(", ").join(map(sql.Identifier, document))
         given = sql.SQL("(select {} from json_populate_record(null::{}, %s::json))").format(columns, target)
-        values = [body, *values]
         if request.method == "POST":
-            change = sql.SQL("insert into {} ({}) {}").format(target, columns, given)
+            change, values = sql.SQL("insert into {} ({}) {}").format(target, columns, given), [body]
         else:
             change = sql.SQL("update {} set ({}) = {}{}").format(target, columns, given, where)
+            values = [body, *values]
     if not returns:
         connection.execute(change, values)
         return "[]"

@@ -43,6 +43,8 @@ class PgrstError(Exception):
 def from_postgres(error: psycopg.Error, *, anonymous: bool) -> PgrstError:
     """What PostgREST answers to an error of the server, or of a connection that broke."""
     state, said = error.sqlstate, error.diag
+    if state is None and not isinstance(error, psycopg.OperationalError):
+        raise error  # a mistake of this stand-in
     if state is None:
         return PgrstError(
             503, "PGRST001", "Database client error. Retrying the connection.", details=str(error), headers=RETRY

@@ -8,21 +8,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import psycopg
 from psycopg import sql
 
-from tests.standins.gateway import Gateway
+from ops.ports import find_free_port
+from tests.standins.gateway import Gateway, Proxy
+from tests.standins.gotrue import Gotrue, GotrueOptions, make_app
 from tests.standins.keys import KeyStyle, ProjectKeys, Signing
+from tests.standins.mailbox import Mailbox, serve_mailbox
 from tests.standins.postgrest import Config, PostgREST
+from tests.standins.real_gotrue import serve_gotrue
 from tests.standins.server import serve
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
     from tests.conftest import Database
 
 AUTHENTICATOR_PASSWORD = "authenticator-in-tests"
@@ -54,31 +58,60 @@ def let_in(owner_url: str) -> str:
 
 
 class SupabaseProject:
-    """``keys`` is the style of the API keys, ``signing`` what access tokens are signed by. Use it as a context."""
+    """``keys`` is the style of the API keys, ``signing`` what access tokens are signed by. Use it as a context.
+
+    ``auth`` are fields of ``GotrueOptions``, ``site_url`` at least; without it the project has no Auth and no mailbox.
+    With ``real_auth``, a folder to run it in, Auth is the real server that GOTRUE_BIN names. The rest goes to
+    ``postgrest.Config``: max_rows, pool, pool_acquisition_seconds.
+    """
+
+    mailbox: Mailbox
+    gotrue: Gotrue
 
     def __init__(
-        self, database: Database, *, keys: KeyStyle = "sb", signing: Signing = "ES256", port: int = 0, **config: Any
+        self,
+        database: Database,
+        *,
+        keys: KeyStyle = "sb",
+        signing: Signing = "ES256",
+        port: int = 0,
+        auth: Mapping[str, Any] | None = None,
+        real_auth: Path | None = None,
+        **postgrest: Any,
     ) -> None:
-        """``config`` goes to ``postgrest.Config``: max_rows, pool, pool_acquisition_seconds…"""
         self.database = database
         self.keys = ProjectKeys(keys, signing)
-        jwks = self.keys.jwks
+        url = let_in(database.owner_url)
         self.postgrest = PostgREST(
-            Config(let_in(database.owner_url), jwt_secret=self.keys.jwt_secret, jwks=jwks, **config)
+            Config(url, jwt_secret=self.keys.jwt_secret, jwks=self.keys.jwks, **postgrest),
         )
         self.gateway = Gateway(self.keys, {"/rest/v1": self.postgrest})
-        self._port = port
-        self._stack = ExitStack()
         self.url = ""
+        self._port, self._auth, self._real_auth = port, auth, real_auth
+        self._stack = ExitStack()
 
     def __enter__(self) -> SupabaseProject:
-        self._stack.callback(self.postgrest.close)
-        self.url = self._stack.enter_context(serve(self.gateway, self._port))
-        self._stack.callback(self.gateway.faults.release)
+        with ExitStack() as stack:
+            stack.callback(self.postgrest.close)
+            self.url = stack.enter_context(serve(self.gateway, self._port))
+            stack.callback(self.gateway.faults.release)
+            if self._auth is not None:
+                self.mailbox = stack.enter_context(serve_mailbox())
+                self._mount_auth(stack, {"smtp_port": self.mailbox.port, **self._auth})
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _mount_auth(self, stack: ExitStack, fields: dict[str, Any]) -> None:
+        options = GotrueOptions(keys=self.keys, external_url=f"{self.url}/auth/v1", **fields)
+        if self._real_auth is None:
+            self.gotrue = make_app(options)
+            self.gateway.mount("/auth/v1", self.gotrue)
+            return
+        real = stack.enter_context(serve_gotrue(options, self.database.owner_url, find_free_port(), self._real_auth))
+        self.gateway.mount("/auth/v1", Proxy(real.url))
 
     @property
     def publishable_key(self) -> str:
@@ -103,7 +136,3 @@ class SupabaseProject:
         if self.keys.signing == "HS256":
             settings["SUPABASE_JWT_SECRET"] = self.jwt_secret
         return settings
-
-    def mount_auth(self, app: WSGIApplication) -> None:
-        """Whatever speaks GoTrue's wire: the stand-in, or ``gateway.Proxy`` before the real server."""
-        self.gateway.mount("/auth/v1", app)
