@@ -22,6 +22,12 @@ class Signer:
         public: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self._key.public_key()))
         return {**public, "kid": self.kid, "alg": "ES256", "use": "sig"}
 
+    @property
+    def private_jwk(self) -> dict[str, Any]:
+        """With what signs: for a server that is to sign as this one."""
+        private: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self._key))
+        return {**private, "kid": self.kid, "alg": "ES256", "key_ops": ["sign", "verify"]}
+
     def token(self, user_id: UUID, *, lives: float = 600, **changed: Any) -> str:
         """A valid token, unless ``changed`` says otherwise; a claim of None is left out."""
         now = time.time()

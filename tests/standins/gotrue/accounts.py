@@ -39,7 +39,7 @@ def _sign_in(core: Core, body: dict[str, Any]) -> Response:
     user = core.store.find_user(text(body, "email"))
     if user is None or user.password is None:
         raise wrong
-    if user.is_banned(core.clock.now()):
+    if user.is_banned():
         raise GotrueError(400, "user_banned", "User is banned")
     if not hmac.compare_digest(user.password.encode(), text(body, "password").encode()):
         raise wrong

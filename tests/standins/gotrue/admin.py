@@ -17,7 +17,7 @@ from tests.standins.gotrue.core import Core, address, fields, text
 from tests.standins.gotrue.errors import GotrueError, invalid
 from tests.standins.gotrue.links import MailType, confirm, hash_token, make_otp, put_link, send_link
 from tests.standins.gotrue.mails import confirmation_url
-from tests.standins.gotrue.people import User, merged, new_user
+from tests.standins.gotrue.people import User, merged, new_user, now
 from tests.standins.gotrue.redirects import choose_redirect
 from tests.standins.gotrue.store import set_password
 
@@ -53,11 +53,11 @@ def create_user(core: Core) -> Response:
     body = fields()
     if not text(body, "email"):
         raise invalid("Cannot create a user without either an email or phone")
-    email, now = address(body), core.clock.now()
+    email = address(body)
     if core.store.find_user(email):
         raise GotrueError(422, "email_exists", TAKEN)
     # An administrator's choice of password is not measured.
-    user = new_user(email, now, text(body, "password") or secrets.token_urlsafe(24), body.get("user_metadata", {}))
+    user = new_user(email, text(body, "password") or secrets.token_urlsafe(24), body.get("user_metadata", {}))
     user.identities[0].data = {
         key: user.identities[0].data[key] for key in ("sub", "email", "email_verified", "phone_verified")
     }
@@ -107,7 +107,7 @@ def delete_user(core: Core, user_id: str) -> Response:
     user = _find(core, user_id)
     if (request.get_json(silent=True) or {}).get("should_soft_delete"):
         core.store.end_sessions(user.id)
-        user.times["deleted_at"] = core.clock.now()
+        user.times["deleted_at"] = now()
         user.email, user.password, user.identities = f"deleted-{user.id}", None, []
     else:
         core.store.delete_user(user)
@@ -139,7 +139,7 @@ def generate_link(core: Core) -> Response:
         if user is None:
             if kind == "signup":
                 core.check_password(text(body, "password"))
-            user = new_user(email, core.clock.now(), text(body, "password") or None, body.get("data", {}))
+            user = new_user(email, text(body, "password") or None, body.get("data", {}))
             core.store.users[user.id] = user
     assert user is not None
     otp = make_otp(core)
@@ -162,7 +162,7 @@ def invite(core: Core) -> Response:
     user = core.store.find_user(email)
     if user is not None and user.is_confirmed:
         raise GotrueError(422, "email_exists", TAKEN)
-    user = user or new_user(email, core.clock.now(), None, body.get("data", {}))
+    user = user or new_user(email, None, body.get("data", {}))
     send_link(core, user, "invite")
     return jsonify(user.show())
 
@@ -187,4 +187,4 @@ def _ban(core: Core, user: User, duration: str) -> None:
     user.times.pop("banned_until", None)
     if parts:
         seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
-        user.times["banned_until"] = core.clock.now() + timedelta(seconds=seconds)
+        user.times["banned_until"] = now() + timedelta(seconds=seconds)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from werkzeug.wrappers import Response
 
-from tests.standins.gotrue import accounts, admin, links
+from tests.standins.gotrue import accounts, admin, links, verify
 from tests.standins.gotrue.core import Core
 from tests.standins.gotrue.errors import GotrueError, OAuthError, answer_error, answer_oauth_error
 from tests.standins.gotrue.google import Google
 from tests.standins.gotrue.limits import Bucket
 from tests.standins.gotrue.options import GotrueOptions
-from tests.standins.gotrue.store import Clock
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 class Gotrue:
-    """A WSGI application. ``clock.advance`` lets its time pass; ``google.consenting`` is who is signed in there."""
+    """A WSGI application. ``google.consenting`` is who is signed in there."""
 
     def __init__(self, options: GotrueOptions) -> None:
         self.options = options
@@ -29,9 +29,12 @@ class Gotrue:
         self.google = Google(self._core)
         self._app = _make_flask(self._core, self.google)
 
-    @property
-    def clock(self) -> Clock:
-        return self._core.clock
+    def change(self, **options: Any) -> None:
+        """Goes on with other limits and lifetimes."""
+        self.options = self._core.options = replace(self.options, **options)
+
+    def let_pass(self, seconds: float) -> None:
+        self._core.let_pass(seconds)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._core.lock:
@@ -61,8 +64,8 @@ def _make_flask(core: Core, google: Google) -> Flask:
     route("POST /magiclink", links.ask_for_magic_link, "magiclink")
     route("POST /recover", links.recover, "recover")
     route("POST /signup", links.sign_up_by_request, "signup")
-    route("GET /verify", links.verify_visited, "verify")
-    route("POST /verify", links.verify_posted, "verify")
+    route("GET /verify", verify.verify_visited, "verify")
+    route("POST /verify", verify.verify_posted, "verify")
     route("POST /token", lambda core: accounts.grant(core, google), "token")
     route("POST /logout", accounts.log_out)
     route("GET /user", accounts.show_self)

@@ -16,7 +16,7 @@ from flask import Response
 
 from tests.standins.gotrue.core import Core, text
 from tests.standins.gotrue.errors import GotrueError, invalid
-from tests.standins.gotrue.people import User
+from tests.standins.gotrue.people import User, now
 from tests.standins.gotrue.store import Flow
 
 PREFIX = "pkce_"
@@ -45,7 +45,7 @@ def issue_code(core: Core, user: User, method: str) -> str:
     flows = [flow for flow in core.store.flows if flow.user_id == user.id and flow.method == method]
     if not flows:
         raise GotrueError(400, "flow_state_not_found", "No associated flow state found. No valid flow state found.")
-    flows[-1].code_issued_at = core.clock.now()
+    flows[-1].code_issued_at = now()
     return flows[-1].code
 
 
@@ -56,7 +56,7 @@ def exchange(core: Core, body: dict[str, Any]) -> Response:
     flow = next((flow for flow in core.store.flows if flow.code == code and flow.user_id), None)
     if flow is None or flow.user_id is None:
         raise GotrueError(404, "flow_state_not_found", "invalid flow state, no valid flow state found")
-    if flow.is_expired(core.clock.now()):
+    if flow.is_expired():
         raise GotrueError(422, "flow_state_expired", "invalid flow state, flow state has expired")
     if not _fits(flow, verifier):
         raise GotrueError(400, "bad_code_verifier", "code challenge does not match previously saved code verifier")

@@ -20,7 +20,7 @@ from tests.standins.gotrue.core import Core, text
 from tests.standins.gotrue.errors import GotrueError, OAuthError, invalid
 from tests.standins.gotrue.links import confirm
 from tests.standins.gotrue.options import GOOGLE_CLIENT_ID
-from tests.standins.gotrue.people import Identity, User, new_user
+from tests.standins.gotrue.people import Identity, User, new_user, now
 from tests.standins.gotrue.store import Flow
 
 ISSUER = "https://accounts.google.com"
@@ -47,7 +47,7 @@ class Google:
 
     def id_token(self, account: Account, *, nonce: str | None = None, **changed: Any) -> str:
         """Its ``nonce`` claim is the hash of the nonce that the caller keeps; a claim of None is left out."""
-        now = int(self._core.clock.now().timestamp())
+        at = int(now().timestamp())
         claims = {
             "iss": ISSUER,
             "aud": GOOGLE_CLIENT_ID,
@@ -56,8 +56,8 @@ class Google:
             "email_verified": account.email_verified,
             "name": account.name,
             "nonce": hashlib.sha256(nonce.encode()).hexdigest() if nonce else None,
-            "iat": now,
-            "exp": now + 3600,
+            "iat": at,
+            "exp": at + 3600,
             **changed,
         }
         return self._signer.sign({name: value for name, value in claims.items() if value is not None})
@@ -67,7 +67,7 @@ class Google:
         if request.args.get("provider") != "google" or not self._core.options.google:
             raise invalid("Unsupported provider: provider is not enabled")
         challenge = read_challenge(dict(request.args))
-        flow = Flow(*(challenge or ("", "")), "oauth", self._core.clock.now(), redirect_to=self._core.redirect_to())
+        flow = Flow(*(challenge or ("", "")), "oauth", now(), redirect_to=self._core.redirect_to())
         self._core.store.flows.append(flow)
         answer = {"code": self.consenting.email} if self.consenting else {"error": "access_denied"}
         query = urlencode({"state": flow.id, **answer})
@@ -76,7 +76,7 @@ class Google:
     def callback(self) -> Response:
         core, state = self._core, request.args.get("state", "")
         flow = next((flow for flow in core.store.flows if flow.id == state and flow.method == "oauth"), None)
-        if flow is None or flow.is_expired(core.clock.now()) or flow.user_id is not None:
+        if flow is None or flow.is_expired() or flow.user_id is not None:
             told = {"error_description": "OAuth state not found or expired", "error_code": "bad_oauth_state"}
             query = urlencode({"error": "invalid_request", **told})
             return redirect(f"{core.options.site_url}?{query}", 303)
@@ -93,7 +93,7 @@ class Google:
             pair = core.start_session(user, "oauth").get_json()
             told = {name: str(pair[name]) for name in ("access_token", "refresh_token", "token_type")}
             return redirect(f"{flow.redirect_to}#{urlencode(told)}", 302)
-        flow.user_id, flow.code_issued_at = user.id, core.clock.now()
+        flow.user_id, flow.code_issued_at = user.id, now()
         return redirect(with_code(flow.redirect_to, flow.code), 302)
 
     def take_id_token(self, body: dict[str, Any]) -> Response:
@@ -109,7 +109,7 @@ class Google:
             claims = jwt.decode(body["id_token"], key, algorithms=["ES256"], issuer=ISSUER, options=checks)  # type: ignore[arg-type]
         except jwt.PyJWTError:
             raise OAuthError("invalid request", "Bad ID token") from None
-        if claims["exp"] <= self._core.clock.now().timestamp():
+        if claims["exp"] <= now().timestamp():
             raise OAuthError("invalid request", "Bad ID token")
         if claims["aud"] != GOOGLE_CLIENT_ID:
             raise OAuthError("invalid request", f"Unacceptable audience in id_token: [{claims['aud']}]")
@@ -122,7 +122,7 @@ class Google:
         return self._core.start_session(self._find_or_add(account), "oauth")
 
     def _find_or_add(self, account: Account) -> User:
-        core, now = self._core, self._core.clock.now()
+        core = self._core
         data = {
             "iss": ISSUER,
             "sub": account.subject,
@@ -137,15 +137,15 @@ class Google:
         if user is None:
             if core.options.disable_signup:
                 raise GotrueError(422, "signup_disabled", "Signups not allowed for this instance")
-            user = new_user(account.email.lower(), now, None, data, provider="google")
+            user = new_user(account.email.lower(), None, data, provider="google")
             core.store.users[user.id] = user
-        if user.is_banned(now):
+        if user.is_banned():
             raise GotrueError(403, "user_banned", "User is banned")
         if not user.is_confirmed:
             # Whoever signed this address up before never proved that it was theirs.
             user.password, user.identities = None, []
         if not any(identity.provider == "google" for identity in user.identities):
-            user.identities.append(Identity(user.id, "google", account.subject, data, now))
+            user.identities.append(Identity(user.id, "google", account.subject, data, now()))
         providers = [identity.provider for identity in user.identities]
         user.user_metadata = {**user.user_metadata, **data}
         user.app_metadata = {**user.app_metadata, "provider": providers[0], "providers": providers}

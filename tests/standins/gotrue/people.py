@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def show_time(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+    """With nanoseconds, as Go shows what has not been through Postgres yet."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}000Z"
 
 
 @dataclass
@@ -56,8 +61,8 @@ class User:
     def is_confirmed(self) -> bool:
         return "email_confirmed_at" in self.times
 
-    def is_banned(self, now: datetime) -> bool:
-        return "banned_until" in self.times and now < self.times["banned_until"]
+    def is_banned(self) -> bool:
+        return "banned_until" in self.times and now() < self.times["banned_until"]
 
     def show(self) -> dict[str, Any]:
         shown = {name: show_time(moment) for name, moment in self.times.items()}
@@ -79,12 +84,12 @@ class User:
         }
 
 
-def new_user(email: str, now: datetime, password: str | None, data: dict[str, Any], provider: str = "email") -> User:
+def new_user(email: str, password: str | None, data: dict[str, Any], provider: str = "email") -> User:
     """With the identity GoTrue gives it, which a sign-up's answer shows as not verified."""
-    user = User(email, now, password, dict(data), {"provider": provider, "providers": [provider]})
+    user = User(email, now(), password, dict(data), {"provider": provider, "providers": [provider]})
     if provider == "email":
         told = {"sub": user.id, "email": email, "email_verified": False, "phone_verified": False, **data}
-        user.identities.append(Identity(user.id, "email", user.id, told, now))
+        user.identities.append(Identity(user.id, "email", user.id, told, user.created_at))
     return user
 
 

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import secrets
 import string
-import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import uuid4
 
-from tests.standins.gotrue.people import User
+from tests.standins.gotrue.people import User, now
 
 TokenKind = Literal["confirmation", "recovery"]
 FLOW_SECONDS = 300
 LETTERS = string.ascii_lowercase + string.digits
-
-
-class Clock:
-    """The time as this server sees it: a test lets hours pass by ``advance``."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-
-    def advance(self, seconds: float) -> None:
-        self._ahead += seconds
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(time.time() + self._ahead, UTC)
 
 
 @dataclass
@@ -61,10 +47,10 @@ class Flow:
     id: str = field(default_factory=lambda: str(uuid4()))
     code: str = field(default_factory=lambda: str(uuid4()))
 
-    def is_expired(self, now: datetime) -> bool:
+    def is_expired(self) -> bool:
         """Only a magic link's five minutes begin at the click; a confirmation's began with the request."""
         began = self.code_issued_at if self.method == "magiclink" and self.code_issued_at else self.made_at
-        return now > began + timedelta(seconds=FLOW_SECONDS)
+        return now() > began + timedelta(seconds=FLOW_SECONDS)
 
 
 class Store:
@@ -96,6 +82,17 @@ class Store:
         self.sessions = {key: session for key, session in self.sessions.items() if key not in gone}
         tokens = self.refresh_tokens.items()
         self.refresh_tokens = {key: token for key, token in tokens if token.session_id not in gone}
+
+    def let_pass(self, seconds: float) -> None:
+        """Moves what has happened into the past, so that new tokens keep to everybody else's time."""
+        gone = timedelta(seconds=seconds)
+        for user in self.users.values():
+            user.times = {name: moment - gone for name, moment in user.times.items()}
+        for token in self.refresh_tokens.values():
+            token.updated_at -= gone
+        for flow in self.flows:
+            flow.made_at -= gone
+            flow.code_issued_at = flow.code_issued_at and flow.code_issued_at - gone
 
     def delete_user(self, user: User) -> None:
         self.end_sessions(user.id)
