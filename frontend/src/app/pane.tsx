@@ -54,7 +54,8 @@ function usePerson(route: Route, summary: Summary | null): Person {
       if (route.page === "conversation") return (await chat.conversations.ensure(key)) === null ? { status: "missing" } : { status: "looking" };
       if (key === chat.me.id) return { status: "missing" };
       const [user, existing] = await Promise.all([chat.people.get(key), chat.findDirect(key)]);
-      return existing === null ? { status: "new", user } : { status: "looking" };
+      if (existing !== null) return { status: "looking" };
+      return user.deleted_at === null ? { status: "new", user } : { status: "missing" };
     };
     look().then(settle, (error: unknown) => settle({ status: isGone(error) ? "missing" : "looking" }));
     return () => {

@@ -4,18 +4,20 @@ import { useLive } from "../state/context";
 import { Button } from "../ui/button";
 import { Link } from "../ui/link";
 import { Logo } from "../ui/logo";
+import { useStore } from "../ui/use-store";
 import buttons from "../ui/button.module.css";
 import styles from "./welcome.module.css";
 
 /** The right side while no conversation is open. */
 export function Welcome({ onNew }: { onNew: () => void }): ReactElement {
   const { chat } = useLive();
+  const me = useStore(chat.people).get(chat.me.id) ?? chat.me;
   const mac = /Mac|iP/.test(navigator.userAgent);
   return (
     <div className={styles.welcome}>
       <Logo size={60} />
       <h2 className={styles.title}>
-        Hello, <bdi>{chat.me.name}</bdi>
+        Hello, <bdi>{me.name}</bdi>
       </h2>
       <p>Pick a conversation, or begin a new one.</p>
       <Button onClick={onNew}>Find people</Button>

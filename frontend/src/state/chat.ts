@@ -125,6 +125,7 @@ export class Chat {
   #userChanged(user: User): void {
     this.conversations.userChanged(user);
     this.people.learn([user]);
+    if (user.deleted_at !== null) this.presence.apply({ user_id: user.id, online: false, last_seen: null });
   }
 
   #learn(): void {

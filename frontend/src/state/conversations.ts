@@ -18,6 +18,7 @@ export class Conversations extends Store<ConversationsState> {
   readonly #byId = new Map<string, Conversation>();
   readonly #arriving = new Map<string, Promise<Conversation | null>>();
   readonly #refreshing = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #changedMeanwhile = new Map<string, User>();
   #paused = false;
   #stopped = false;
   onApplied: (event: LogEvent) => void = () => undefined;
@@ -97,6 +98,8 @@ export class Conversations extends Store<ConversationsState> {
   }
 
   userChanged(user: User): void {
+    // What the catch-up is reading may have been written down before.
+    if (this.#paused) this.#changedMeanwhile.set(user.id, user);
     for (const conversation of this.#byId.values()) conversation.update(withUser(conversation.summary, user));
   }
 
@@ -118,6 +121,8 @@ export class Conversations extends Store<ConversationsState> {
   resume(): void {
     if (this.#stopped) return;
     this.#paused = false;
+    for (const user of this.#changedMeanwhile.values()) this.userChanged(user);
+    this.#changedMeanwhile.clear();
     for (const conversation of this.#byId.values()) conversation.log.resume();
   }
 

@@ -14,7 +14,7 @@ export class People extends Store<ReadonlyMap<string, User>> {
 
   learn(users: readonly User[]): void {
     const held = this.getSnapshot();
-    const news = users.filter((user) => !same(held.get(user.id), user));
+    const news = users.filter((user) => isNews(held.get(user.id), user));
     if (news.length > 0) this.set(new Map([...held, ...news.map((user) => [user.id, user] as const)]));
   }
 
@@ -38,6 +38,9 @@ export class People extends Store<ReadonlyMap<string, User>> {
   }
 }
 
-function same(a: User | undefined, b: User): boolean {
-  return a !== undefined && a.name === b.name && a.avatar_url === b.avatar_url && a.deleted_at === b.deleted_at;
+function isNews(held: User | undefined, user: User): boolean {
+  if (held === undefined) return true;
+  // Nobody comes back from a deletion: whatever says so is an older answer.
+  if (held.deleted_at !== null) return false;
+  return held.name !== user.name || held.avatar_url !== user.avatar_url || held.deleted_at !== user.deleted_at;
 }

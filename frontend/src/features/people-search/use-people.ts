@@ -1,7 +1,8 @@
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { inWords } from "../../api/errors";
 import type { User } from "../../api/types";
 import { useClient, useLive } from "../../state/context";
+import { useStore } from "../../ui/use-store";
 
 const TYPING_PAUSE_MS = 150;
 
@@ -15,6 +16,7 @@ export interface Found {
 export function usePeople(query: string): Found | null {
   const { auth } = useClient();
   const { chat } = useLive();
+  const people = useStore(chat.people);
   const [found, setFound] = useState<Found | null>(null);
   useEffect(() => {
     const stop = new AbortController();
@@ -22,9 +24,8 @@ export function usePeople(query: string): Found | null {
       () => {
         auth.users(query, stop.signal).then(
           (page) => {
-            const users = page.users.filter((user) => user.id !== chat.me.id && user.deleted_at === null);
-            chat.people.learn(users);
-            if (!stop.signal.aborted) setFound({ query, users, problem: null });
+            chat.people.learn(page.users);
+            if (!stop.signal.aborted) setFound({ query, users: page.users, problem: null });
           },
           (error: unknown) => {
             if (!stop.signal.aborted) setFound({ query, users: [], problem: inWords(error) });
@@ -38,5 +39,11 @@ export function usePeople(query: string): Found | null {
       stop.abort();
     };
   }, [auth, chat, query]);
-  return found;
+  return useMemo(() => found && { ...found, users: found.users.flatMap((user) => asKnown(people, user, chat.me.id)) }, [found, people, chat]);
+}
+
+/** The person as we have heard of them since; nobody where there is nobody to write to. */
+function asKnown(people: ReadonlyMap<string, User>, user: User, me: string): User[] {
+  const now = people.get(user.id) ?? user;
+  return now.id === me || now.deleted_at !== null ? [] : [now];
 }
