@@ -1,7 +1,7 @@
 # Needs GNU make, git and Python 3.11 or newer; everything else is fetched into this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-fast lint types locks auth chat websocket pages migrate keys compose-check clean
+.PHONY: help run stop test test-fast lint types locks auth chat websocket pages migrate doctor keys compose-check clean
 SHELL := /bin/sh
 
 # Words for pytest: make test ARGS="-k history"
@@ -77,6 +77,10 @@ compose-check: ## Check docker-compose.yml: the Compose schema, and our own rule
 	$(PREPARE) run dev
 	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	@exec $(VENV) -m pytest -q tests/ops/test_compose.py tests/ops/test_images.py tests/ops/test_gateway_routes.py
+
+doctor: ## Try the configured Supabase project and services; says what to mend
+	$(PREPARE) run
+	@exec $(VENV) -m ops.doctor
 
 clean: ## Remove everything made here, all accounts and messages too (asks; YES=1 does not)
 	@if [ -e var ] && [ "$(YES)" != 1 ]; then \

@@ -1,0 +1,101 @@
+"""What is configured: the environment, then `.env`, then what `make run` would make up."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ops.doctor.asking import Reply, ask
+from ops.doctor.lines import Line, fail, ok
+from ops.local_secrets import LocalSecrets, load_secrets
+from ops.plan import make_offer, make_services
+from ops.settings import RunSettings
+from shared.settings import SettingsError
+
+LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
+SECRETS = re.compile(r"SECRET|TOKEN|PASSWORD|KEY|DATABASE_URL|SMTP_URL")
+NOTHING_KEPT = LocalSecrets("", "", "", "")
+
+
+@dataclass(frozen=True)
+class Setup:
+    values: Mapping[str, str]
+    given: frozenset[str] = field(default_factory=frozenset)
+    """Names that somebody set; the rest of `values` is made up."""
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.values.get(name, default)
+
+    @property
+    def supabase_url(self) -> str:
+        return self.get("SUPABASE_URL").rstrip("/")
+
+    @property
+    def secret_key(self) -> str:
+        return self.get("SUPABASE_SECRET_KEY")
+
+    @property
+    def publishable_key(self) -> str:
+        return self.get("SUPABASE_PUBLISHABLE_KEY")
+
+    @property
+    def auth_public_url(self) -> str:
+        return self.get("AUTH_PUBLIC_URL").rstrip("/")
+
+    @property
+    def secrets(self) -> list[str]:
+        """Values that no line may show, the longest first."""
+        found = {value for name, value in self.values.items() if SECRETS.search(name) and len(value) >= 8}
+        found |= {url.rpartition("@")[0].partition("://")[2].partition(":")[2] for url in found if "@" in url}
+        return sorted(found - {""}, key=len, reverse=True)
+
+    def ask(self, method: str, path: str, key: str, json: Any = None) -> Reply:
+        """Of the project, as supabase's clients ask: the key twice. Raises NoAnswer."""
+        return ask(method, self.supabase_url + path, {"apikey": key, "Authorization": f"Bearer {key}"}, json)
+
+    def call(self, function: str, key: str, arguments: Any) -> Reply:
+        return self.ask("POST", f"/rest/v1/rpc/{function}", key, arguments)
+
+
+def read_setup(environ: Mapping[str, str], env_file: Path, var: Path) -> Setup:
+    """Raises SettingsError and SetupError as `make run` does."""
+    given = {name: value for name, value in {**read_env_file(env_file), **environ}.items() if value != ""}
+    settings = RunSettings.read(given)
+    kept = load_secrets(var) if (var / "secrets.json").exists() else None
+    values = make_offer(settings, kept or NOTHING_KEPT, given)
+    if kept is None and "DATABASE_URL" not in given:
+        values.pop("DATABASE_URL", None)
+    return Setup({name: value for name, value in values.items() if value}, frozenset(given))
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """`NAME=value` lines as Docker Compose reads them: quotes are taken off, a bare value ends at ` #`."""
+    if not path.exists():
+        return {}
+    found: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.lstrip().startswith("#") or not (match := LINE.fullmatch(line)):
+            continue
+        value = match[2].strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        else:
+            value = re.split(r"\s#", value)[0].rstrip()
+        found[match[1]] = value
+    return found
+
+
+def check_settings(setup: Setup) -> Iterator[Line]:
+    """What each service would say at its start. The project's keys have lines of their own."""
+    made_by_run = () if "SERVICE_TOKEN" in setup.values else ("SERVICE_TOKEN is not set", "AUTH_SECRET is not set")
+    left_out = ("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY", "DATABASE_URL: is not set", *made_by_run)
+    problems: list[str] = []
+    try:
+        make_services(RunSettings.read(setup.values), setup.values)
+    except SettingsError as error:
+        problems = [problem for problem in error.problems if not problem.partition(": ")[2].startswith(left_out)]
+    for problem in problems:
+        yield fail("settings", problem, "set it right")
+    if not problems:
+        yield ok("settings", "each service can read its own")
