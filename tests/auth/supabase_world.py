@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import requests
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -16,7 +17,7 @@ from services.auth.app import create_app
 from services.auth.settings import AuthSettings
 from services.auth.supabase.mail_templates import NAMES
 from services.auth.supabase.provider import SupabaseProvider
-from tests.auth.conftest import AUTH_SECRET, SERVICE_TOKEN, parts_of
+from tests.auth.conftest import AUTH_SECRET, PAGES, SERVICE_TOKEN, parts_of
 from tests.auth.visitor import Visitor
 from tests.conftest import Database
 from tests.standins.keys import KeyStyle, Signing
@@ -70,6 +71,35 @@ class Person(Visitor):
 
     def use(self, mail: ReceivedMail) -> TestResponse:
         return self.confirm(**link_of(mail))
+
+
+class Browser:
+    """At a browser that keeps cookies; ``ask`` and ``call`` as the pages do, ``open`` as the address line does."""
+
+    def __init__(self, world: World, email: str) -> None:
+        self.world = world
+        self.email = email
+        self.client = world.app.test_client()
+
+    def call(self, path: str, body: dict[str, Any]) -> TestResponse:
+        return self.client.post(path, json=body, headers={"Origin": PAGES}, base_url=self.world.auth_url)
+
+    def ask_for_link(self, **more: Any) -> ReceivedMail:
+        assert self.call("/auth/login", {"email": self.email, **more}).status_code == 202
+        return self.world.mail(self.email)
+
+    def open(self, address: str) -> TestResponse:
+        return self.client.get(address.removeprefix(self.world.auth_url), base_url=self.world.auth_url)
+
+    def session(self) -> TestResponse:
+        return self.client.get("/auth/session", base_url=self.world.auth_url)
+
+
+def follow(address: str) -> str:
+    """Where the project sends a browser that opens this address."""
+    answer = requests.get(address, allow_redirects=False, timeout=10)
+    assert answer.status_code in (302, 303), answer.text
+    return answer.headers["Location"]
 
 
 def link_of(mail: ReceivedMail) -> dict[str, str]:

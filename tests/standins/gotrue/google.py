@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from flask import redirect, request
@@ -82,13 +82,13 @@ class Google:
             return redirect(f"{core.options.site_url}?{query}", 303)
         refused = request.args.get("error")
         if refused or self.consenting is None:
-            query = urlencode({"error": refused or "access_denied", "error_description": ""})
-            return redirect(f"{flow.redirect_to}?{query}#{query}", 302)
+            told = {"error": refused or "access_denied", "error_description": ""}
+            return redirect(_with_error(flow.redirect_to, told), 302)
         try:
             user = self._find_or_add(self.consenting)
         except GotrueError as error:
-            query = urlencode({"error": "access_denied", "error_code": error.code, "error_description": error.message})
-            return redirect(f"{flow.redirect_to}?{query}#{query}&sb=", 302)
+            told = {"error": "access_denied", "error_code": error.code, "error_description": error.message}
+            return redirect(_with_error(flow.redirect_to, told), 302)
         if not flow.challenge:
             pair = core.start_session(user, "oauth").get_json()
             told = {name: str(pair[name]) for name in ("access_token", "refresh_token", "token_type")}
@@ -155,3 +155,10 @@ class Google:
                 raise GotrueError(422, "provider_email_needs_verification", message)
             confirm(core, user)
         return user
+
+
+def _with_error(address: str, told: dict[str, str]) -> str:
+    """Beside what the address already asks for, and again after the #."""
+    parts = urlsplit(address)
+    query = urlencode({**dict(parse_qsl(parts.query)), **told})
+    return parts._replace(query=query, fragment=urlencode({**told, "sb": ""})).geturl()
