@@ -49,10 +49,15 @@ def write_caddyfile(folder: Path, upstreams: Mapping[str, str], project_port: in
 
 @contextmanager
 def run_gateway(
-    caddy: str, folder: Path, upstreams: Mapping[str, str], keys: Mapping[str, str], port: int
+    caddy: str,
+    folder: Path,
+    upstreams: Mapping[str, str],
+    keys: Mapping[str, str],
+    port: int,
+    project_port: int | None = None,
 ) -> Iterator[Gateway]:
     """`upstreams`: where each name of UPSTREAMS is reached; `keys`: the project's two."""
-    project_port, health_port = find_free_port(), find_free_port()
+    project_port, health_port = project_port or find_free_port(), find_free_port()
     config = write_caddyfile(folder, upstreams, project_port, health_port)
     environment = {
         "PATH": os.environ["PATH"],
@@ -61,7 +66,7 @@ def run_gateway(
         "HTTP_PORT": str(port),
         **keys,
     }
-    log = folder / "log"
+    log = folder / "caddy.log"
     with log.open("wb") as output:
         words = [caddy, "run", "--config", str(config), "--adapter", "caddyfile"]
         server = subprocess.Popen(words, env=environment, stdout=output, stderr=output, cwd=folder)
