@@ -204,8 +204,8 @@ comment on function public.end_supabase_session is
 
 create function public.knows_user(user_id uuid) returns jsonb
 language sql stable set search_path = ''
-return to_jsonb(exists (select from public.users u where u.id = knows_user.user_id));
-comment on function public.knows_user is 'Whether somebody, also somebody deleted, has a row.';
+return jsonb_build_object('known', exists (select from public.users u where u.id = knows_user.user_id));
+comment on function public.knows_user is 'Whether somebody, also somebody deleted, has a row: {known}.';
 
 create function public.keep_supabase_password(request_id uuid, sealed text) returns jsonb
 language plpgsql set search_path = ''
@@ -226,10 +226,10 @@ begin
     delete from public.supabase_passwords p
     where p.request_id = take_supabase_password.request_id and p.expires_at > clock_timestamp()
     returning p.sealed into taken;
-    return to_jsonb(taken);
+    return jsonb_build_object('sealed', taken);
 end
 $$;
-comment on function public.take_supabase_password is 'The encrypted password, once; null when there is none.';
+comment on function public.take_supabase_password is 'The encrypted password, once: {sealed}, null when there is none.';
 
 create or replace function public.sweep_sign_ins() returns jsonb
 language plpgsql set search_path = ''

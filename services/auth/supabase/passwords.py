@@ -76,12 +76,12 @@ class Passwords:
             return False
         if hmac.compare_digest(challenge(asker.secret, request_id), proof):
             return False  # a code typed in the browser that set the password
-        return age < JUST_SECONDS or not self._database.call("knows_user", user_id=session.user.id)
+        return age < JUST_SECONDS or not self._database.call("knows_user", user_id=session.user.id)["known"]
 
     def _take(self, request: Request | None) -> str | None:
         if request is None or request.kind != "signup":
             return None
-        sealed = self._database.call("take_supabase_password", request_id=request.id)
+        sealed = self._database.call("take_supabase_password", request_id=request.id)["sealed"]
         try:
             return self._box.decrypt(sealed.encode()).decode() if sealed else None
         except InvalidToken:  # AUTH_SECRET was changed

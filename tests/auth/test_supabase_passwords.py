@@ -1,0 +1,180 @@
+"""Passwords at a Supabase project: they count only for whoever had the mail, and tell nobody who is known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.auth.supabase_world import Browser, Person, World, open_world
+from tests.conftest import Database
+from tests.standins.mailbox import ReceivedMail
+
+HORSE, STAPLE = "correct horse battery", "another staple"
+
+
+@pytest.fixture
+def world(database: Database) -> Iterator[World]:
+    with open_world(database) as world:
+        yield world
+
+
+def sign_up(person: Person, password: str, **more: str) -> TestResponse:
+    return person.call("POST", "/auth/signup", json={"email": person.email, "password": password, **more})
+
+
+def mail_of_sign_up(person: Person, password: str, **more: str) -> ReceivedMail:
+    assert sign_up(person, password, **more).status_code == 202
+    return person.world.mail(person.email)
+
+
+def log_in(person: Person, password: str) -> TestResponse:
+    return person.call("POST", "/auth/login", json={"email": person.email, "password": password})
+
+
+def make_known(world: World, name: str, password: str) -> Person:
+    person = world.person(name)
+    person.keep(person.use(mail_of_sign_up(person, password)))
+    return person
+
+
+def test_a_password_counts_once_its_mail_is_used(world: World) -> None:
+    ann = world.person("ann")
+    mail = mail_of_sign_up(ann, HORSE, name="Ann Lee")
+    early = log_in(ann, HORSE)
+    assert (early.status_code, early.get_json()["code"]) == (403, "email_not_confirmed")
+    assert log_in(ann, "wrong").get_json()["code"] == "invalid_credentials"
+    assert ann.keep(ann.use(mail)).user["name"] == "Ann Lee"
+    assert ann.keep(log_in(ann, HORSE)).user["email"] == ann.email
+    assert log_in(ann, STAPLE).status_code == 401
+
+
+def test_a_code_typed_in_the_browser_that_signed_up_counts_as_well_and_one_typed_elsewhere_does_not(
+    world: World,
+) -> None:
+    for name, same in (("ann", True), ("ben", False)):
+        browser, person = Browser(world, f"{name}@example.org"), world.person(name)
+        browser.call("/auth/signup", {"email": browser.email, "password": HORSE})
+        body = {"email": browser.email, "code": world.mail(browser.email).code}
+        answer = browser.call("/auth/confirm", body) if same else person.confirm(**body)
+        assert answer.status_code == 200
+        assert log_in(person, HORSE).status_code == (200 if same else 401)
+
+
+def test_a_stranger_who_signed_up_first_gets_nothing_when_the_owner_comes_by_link(world: World) -> None:
+    stranger, ann = world.person("ann"), world.person("ann")
+    mail_of_sign_up(stranger, STAPLE)
+    ann.enter()
+    assert log_in(stranger, STAPLE).status_code == 401
+    assert ann.call("GET", "/auth/session").status_code == 200
+    assert ann.refresh().status_code == 200
+
+
+def test_a_stranger_who_signed_up_first_gets_nothing_when_the_owner_signs_up_too(world: World) -> None:
+    stranger, ann = world.person("ann"), world.person("ann")
+    mail_of_sign_up(stranger, STAPLE)
+    ann.keep(ann.use(mail_of_sign_up(ann, HORSE)))
+    assert log_in(stranger, STAPLE).status_code == 401
+    assert log_in(ann, HORSE).status_code == 200
+
+
+def test_who_asked_for_a_link_first_may_sign_up_later(world: World) -> None:
+    ann = world.person("ann")
+    ann.ask_for_link()
+    ann.keep(ann.use(mail_of_sign_up(ann, HORSE)))
+    assert log_in(ann, HORSE).status_code == 200
+
+
+def test_a_stranger_behind_auths_back_gets_nothing_either(world: World) -> None:
+    """The publishable key is no secret: anybody may ask GoTrue itself."""
+    client = world.provider.gotrue.client()
+    client.sign_up({"email": "ann@example.org", "password": STAPLE})
+    world.mail("ann@example.org")
+    ann = world.person("ann").enter()
+    assert log_in(ann, STAPLE).status_code == 401
+
+
+def test_a_password_of_ones_own_outlives_links_and_strangers_sign_ups(world: World) -> None:
+    ann = make_known(world, "ann", HORSE)
+    world.project.gotrue.let_pass(3600)
+    mail = mail_of_sign_up(world.person("ann"), STAPLE)  # a known address is mailed a link instead
+    assert "confirm" in mail.link
+    assert ann.use(mail).status_code == 200
+    world.person("ann").enter()
+    assert [log_in(ann, password).status_code for password in (HORSE, STAPLE)] == [200, 401]
+
+
+def test_a_project_that_confirms_by_itself_lets_no_password_count_before_the_mail(database: Database) -> None:
+    with open_world(database, auth={"autoconfirm": True}) as world:
+        ann = world.person("ann")
+        mail = mail_of_sign_up(ann, HORSE)
+        assert log_in(ann, HORSE).status_code == 401
+        ann.keep(ann.use(mail))
+        assert log_in(ann, HORSE).status_code == 200
+        assert mail_of_sign_up(ann, STAPLE).link
+        assert log_in(ann, STAPLE).status_code == 401
+
+
+def test_every_address_gets_the_same_answer_to_a_sign_up(database: Database) -> None:
+    with open_world(database, SIGNUP="domains:example.org") as world:
+        make_known(world, "ann", HORSE)
+        emails = ["ann@example.org", "ben@example.org", "cho@elsewhere.org", "ben@example.org"]
+        answers = [sign_up(Person(world, email), STAPLE) for email in emails]
+        assert {(one.status_code, one.get_data()) for one in answers} == {
+            (202, b'{"status":"confirmation_sent","code_digits":6}')
+        }
+        weak = [sign_up(Person(world, email), "short") for email in emails]
+        assert {(one.status_code, one.get_json()["fields"][0]["field"]) for one in weak} == {(422, "password")}
+        assert len({one.get_data() for one in weak}) == 1
+        world.provider.close(5.0)
+        assert world.project.mailbox.mails_to("cho@elsewhere.org") == []
+
+
+@pytest.mark.parametrize("password", ["", "x" * 73, "ö" * 37, "a\x00b", 5])
+def test_what_is_no_password_is_malformed(world: World, password: object) -> None:
+    for path in ("/auth/login", "/auth/signup"):
+        answer = world.person("ann").call("POST", path, json={"email": "ann@example.org", "password": password})
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "malformed")
+
+
+def test_wrong_passwords_are_counted_alike_for_known_and_unknown_addresses(world: World) -> None:
+    ann = make_known(world, "ann", HORSE)
+    for person in (ann, world.person("nobody")):
+        answers = [log_in(person, "wrong") for _ in range(11)]
+        assert [one.status_code for one in answers] == [401] * 10 + [429]
+        assert int(answers[-1].headers["Retry-After"]) > 0
+        assert {one.get_data() for one in answers[:10]} == {answers[0].get_data()}
+    assert log_in(ann, HORSE).status_code == 429
+
+
+def test_a_right_password_is_no_try_and_a_wrong_one_takes_as_long_as_an_unknown_address(world: World) -> None:
+    ann = make_known(world, "ann", HORSE)
+    assert {log_in(ann, HORSE).status_code for _ in range(12)} == {200}
+    times = []
+    for person in (ann, world.person("nobody")):
+        began = time.monotonic()
+        assert log_in(person, "wrong").status_code == 401
+        times.append(time.monotonic() - began)
+    assert min(times) >= 0.5
+
+
+def test_tries_at_once_do_not_get_around_the_limit_of_codes(world: World) -> None:
+    ann = world.person("ann")
+    code = ann.ask_for_link().code
+    wrong = "000000" if code != "000000" else "000001"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: ann.confirm(email=ann.email, code=wrong), range(12)))
+    tried = [one for one in world.project.gateway.requests if one.path == "/auth/v1/verify"]
+    assert len(tried) == 5
+    assert ann.confirm(email=ann.email, code=code).status_code == 403
+
+
+def test_a_right_code_after_four_wrong_ones_counts(world: World) -> None:
+    ann = world.person("ann")
+    code = ann.ask_for_link().code
+    wrong = "000000" if code != "000000" else "000001"
+    assert [ann.confirm(email=ann.email, code=wrong).status_code for _ in range(4)] == [403] * 4
+    assert ann.confirm(email=ann.email, code=code).status_code == 200
