@@ -64,11 +64,7 @@ def update_user(parts: Parts, caller: UUID, user_id: UUID, changes: UserChanges)
     wanted = changes.model_dump(include=changes.model_fields_set)
     user: dict[str, Any] = parts.database.call("update_user", caller=caller, user_id=user_id, changes=wanted)
     if "name" in wanted:
-        try:
-            parts.provider.rename_account(user_id, user["name"])
-        except AppError as error:
-            # What the provider calls somebody is shown nowhere here.
-            log.warning("account_not_renamed", account=str(user_id), cause=repr(error.__cause__ or error))
+        parts.provider.rename_account(user_id, user["name"])
     return user
 
 

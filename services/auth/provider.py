@@ -159,10 +159,10 @@ class AuthProvider(Protocol):
         """
 
     def create_account(self, email: str, name: str) -> UUID:
-        """The id of the account of an address, made if need be. Raises Unavailable."""
+        """The id of the account of an address, made if need be. Raises Malformed, TooManyRequests or Unavailable."""
 
     def rename_account(self, user_id: UUID, name: str) -> None:
-        """Tells the provider, if it wants to know. Raises Unavailable."""
+        """Tells the provider, if it wants to know: soon, or not at all, as nothing here shows its name."""
 
     def delete_account(self, user_id: UUID) -> None:
         """Removes an account with its sessions; one that has gone is no error. Raises Unavailable."""

@@ -4,38 +4,55 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from supabase_auth.errors import AuthApiError
+import structlog
 
+from services.auth.background import Background
 from services.auth.supabase.errors import FAILURES, translate
 from services.auth.supabase.gotrue import GoTrue
-from shared.errors import Unavailable
+from shared.errors import Malformed, Unavailable
 
 PAGE = 1_000
+QUEUED_NAMES = 1_000
+
+log = structlog.get_logger()
 
 
 class Accounts:
     def __init__(self, gotrue: GoTrue) -> None:
         self._gotrue = gotrue
+        self._background = Background("supabase accounts", QUEUED_NAMES)
 
     def create(self, email: str, name: str) -> UUID:
-        """Of an address, made if need be; not confirmed before its owner has used a mail. Raises Unavailable."""
+        """The id of an address's account, made if need be. Raises Malformed, TooManyRequests or Unavailable.
+
+        A new one counts as confirmed: whoever signs in has to have a mail, and to an account that is not confirmed
+        GoTrue sends none where sign-ups are switched off.
+        """
         admin = self._gotrue.admin()
         try:
-            return UUID(admin.create_user({"email": email, "user_metadata": {"name": name}}).user.id)
-        except AuthApiError as error:
-            if error.code != "email_exists":
-                raise translate(error) from error
-            return self._find(email)
+            made = admin.create_user({"email": email, "email_confirm": True, "user_metadata": {"name": name}})
+            return UUID(made.user.id)
         except FAILURES as error:
-            raise translate(error) from error
+            if getattr(error, "code", None) == "email_exists":
+                return self._find(email)
+            raise translate(error, Malformed) from error
 
     def rename(self, user_id: UUID, name: str) -> None:
+        """Soon, or not at all."""
+        self._background.submit(lambda: self._rename(user_id, name))
+
+    def _rename(self, user_id: UUID, name: str) -> None:
         try:
             self._gotrue.admin().update_user_by_id(str(user_id), {"user_metadata": {"name": name}})
         except FAILURES as error:
-            raise translate(error) from error
+            log.warning("account_not_renamed", account=str(user_id), cause=type(error).__name__)
+
+    def close(self, seconds: float) -> None:
+        """Waits for what is queued."""
+        self._background.close(seconds)
 
     def delete(self, user_id: UUID) -> None:
+        """One that has gone is no error. Raises Unavailable."""
         try:
             self._gotrue.admin().delete_user(str(user_id))
         except FAILURES as error:

@@ -172,9 +172,10 @@ class SupabaseProvider:
             raise Unavailable("Supabase Auth is not answering.") from error
 
     def close(self, seconds: float = 5.0) -> None:
-        """Waits for mails and sign-outs that GoTrue is still to hear of."""
+        """Waits for mails, sign-outs and names that GoTrue is still to hear of."""
         self._mailing.close(seconds)
         self._sessions.close(seconds)
+        self._accounts.close(seconds)
 
     def _finish(self, answer: AuthResponse, opened: Opened | None, asker: Asker) -> SignIn:
         session = _session(answer)
