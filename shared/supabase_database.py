@@ -16,8 +16,7 @@ from supabase import Client, ClientOptions, create_client
 from shared.database import NOT_ANSWERING, NOT_MIGRATED, OutcomeUnknown, refusal
 from shared.errors import Malformed, Unavailable
 
-# How long an answer is waited for. A call that runs on after that is known by its ids when it is repeated.
-TIMEOUT = httpx.Timeout(10.0, connect=2.0, write=5.0, pool=5.0)
+ANSWER_SECONDS = 10.0  # a call that runs on after that is known by its ids when it is repeated
 IDLE_SECONDS = 20.0  # shorter than gateways keep a connection: one they have just closed loses a call's answer
 NEVER_RAN = ("PGRST000", "PGRST002", "PGRST003", "429")
 """No connection to the database, none free in time, too many at the door (PostgREST, "Errors", group 0)."""
@@ -37,10 +36,13 @@ class SupabaseDatabase:
     that would change whose rights every later call has.
     """
 
-    def __init__(self, url: str, secret_key: str, connections: int = 8) -> None:
+    def __init__(
+        self, url: str, secret_key: str, connections: int = 8, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         self._url = url
         self._secret_key = secret_key
         self._connections = connections
+        self._timeout = httpx.Timeout(answer_seconds, connect=2.0, write=5.0, pool=5.0)
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._http: httpx.Client | None = None
@@ -75,7 +77,7 @@ class SupabaseDatabase:
                 # Not HTTP/2: httpcore's connections of that kind break under several threads.
                 self._http = httpx.Client(
                     http2=False,
-                    timeout=TIMEOUT,
+                    timeout=self._timeout,
                     limits=httpx.Limits(
                         max_connections=self._connections,
                         max_keepalive_connections=self._connections,
