@@ -8,7 +8,7 @@ import pytest
 from shared.database import Database
 from shared.postgres_database import PostgresDatabase
 from shared.supabase_database import SupabaseDatabase
-from tests.conftest import Database as TestDatabase
+from tests.conftest import Database as Migrated
 from tests.people import Known, add_person
 from tests.standins.project import SupabaseProject
 
@@ -25,7 +25,7 @@ class Room:
 
 
 @pytest.fixture
-def project(database: TestDatabase) -> Iterator[SupabaseProject]:
+def project(database: Migrated) -> Iterator[SupabaseProject]:
     """A Supabase project over the test's database."""
     with SupabaseProject(database) as project:
         yield project
