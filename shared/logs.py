@@ -65,6 +65,7 @@ def configure_logs(service: str, log_format: str = "json", level: str = "info") 
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("httpx").setLevel("WARNING")  # it would log the address of every call to Supabase
     logging.getLogger("urllib3").setLevel("ERROR")  # a refused connection is logged by who made it, once
 
 

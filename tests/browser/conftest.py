@@ -1,9 +1,8 @@
-"""A stack with the built pages, and a real Chromium to look at them."""
+"""A stack in each mode with the built pages, and a real Chromium to look at them."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,43 +12,31 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from ops.browser import find_browser
 from ops.frontend import build_pages
-from ops.migrate import APP_ROLE
 from ops.places import PAGES
 from ops.postgres import Cluster
 from tests.browser.profile import Profile
-from tests.conftest import APP_PASSWORD, Database
-from tests.system.conftest import STACKS, pytest_runtest_makereport
-from tests.system.stack import Stack, new_email, running_stack
+from tests.system.conftest import STACKS, pytest_runtest_makereport, stack
+from tests.system.stack import Stack, new_email
+from tests.system.stacks import Stacks
 from tests.system.waiting import PATIENCE_SECONDS
 
-__all__ = ["pytest_runtest_makereport"]
+__all__ = ["pytest_runtest_makereport", "stack"]
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 Open = Callable[..., Profile]
 
 
 @pytest.fixture(scope="session")
-def shared_stack(
+def stacks(
     postgres: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Stack]:
+) -> Iterator[Stacks]:
     """Of this suite's own, with pages."""
     if not PAGES.exists():
         build_pages()
-    name = f"browser_{secrets.token_hex(4)}"
-    postgres.create_database(name, template)
-    database = Database(postgres.url(name, APP_ROLE, APP_PASSWORD), postgres.url(name))
-    with running_stack(tmp_path_factory.mktemp("browser_stack"), database, pages=True) as stack:
-        stacks = pytestconfig.stash.setdefault(STACKS, [])
-        stacks.append(stack)
-        yield stack
-        stacks.remove(stack)
-    postgres.drop_database(name)
-
-
-@pytest.fixture
-def stack(shared_stack: Stack) -> Iterator[Stack]:
-    yield shared_stack
-    shared_stack.part()
+    stacks = Stacks(postgres, template, tmp_path_factory.mktemp("browser_stacks"), pages=True)
+    pytestconfig.stash.setdefault(STACKS, []).append(stacks)
+    yield stacks
+    stacks.close()
 
 
 @pytest.fixture(scope="session")

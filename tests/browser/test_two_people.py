@@ -89,6 +89,8 @@ def test_a_link_signs_in_on_another_device_and_not_where_it_was_asked_for(open_p
     expect(desk.page.get_by_label("6-digit code")).to_be_visible()
     desk.expected.append(r"status of 403 .*/auth/confirm")
     desk.page.goto(link)
+    if desk.stack.backing.mode == "supabase":  # whether a link was used is known there only to who tries it
+        desk.page.get_by_role("button", name="Sign in as").click()
     expect(desk.page.get_by_role("button", name="Sign in as")).to_have_count(0)
     expect(desk.page.get_by_role("link", name="Back to sign in")).to_be_visible()
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,13 +31,14 @@ HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length",
 
 @dataclass(frozen=True)
 class Recorded:
-    """A request as a client sent it; header names in lower case."""
+    """A request as a client sent it; header names in lower case, ``connection`` by the client's port."""
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
     body: bytes
+    connection: int
 
 
 class Gateway:
@@ -48,6 +51,7 @@ class Gateway:
         self._tokens = {key: keys.role_token(role) for key, role in self._roles.items()}
         self._lock = threading.Lock()
         self._requests: list[Recorded] = []
+        self._under_way: Counter[str] = Counter()
 
     @property
     def requests(self) -> list[Recorded]:
@@ -55,12 +59,31 @@ class Gateway:
         with self._lock:
             return list(self._requests)
 
+    def is_answering(self, path: str) -> bool:
+        """Whether a request to that path is under way: Auth keeps a link only when its mail is out."""
+        with self._lock:
+            return self._under_way[path] > 0
+
     def mount(self, prefix: str, service: WSGIApplication) -> None:
         self._services[prefix] = service
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         self._record(request)
+        with self._counted(request.path):
+            return self._answer(request, environ, start_response)
+
+    @contextmanager
+    def _counted(self, path: str) -> Iterator[None]:
+        with self._lock:
+            self._under_way[path] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way[path] -= 1
+
+    def _answer(self, request: Request, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         fault = self.faults.find(request.path)
         if fault is None or fault.kind == "delay":
             return self._pass_on(request)(environ, start_response)
@@ -109,6 +132,7 @@ class Gateway:
             request.query_string.decode(),
             {name.lower(): value for name, value in request.headers.items()},
             request.get_data(),
+            request.environ["REMOTE_PORT"],
         )
         with self._lock:
             self._requests.append(recorded)

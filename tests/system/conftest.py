@@ -1,21 +1,21 @@
-"""One stack for the suite: tests that break a part of it get it back whole."""
+"""One stack in each mode for the suite: tests that break a part of it get it back whole."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from ops.migrate import APP_ROLE
 from ops.postgres import Cluster
-from tests.conftest import APP_PASSWORD, Database
 from tests.system.person import Person
-from tests.system.stack import Stack, running_stack
+from tests.system.stack import Stack
+from tests.system.stacks import MODES, Stacks
 
-STACKS = pytest.StashKey[list[Stack]]()
+STACKS = pytest.StashKey[list[Stacks]]()
+EMBEDDED_ONLY = pytest.mark.parametrize("stack", ["embedded"], indirect=True)
+"""For what has nothing to do with the mode, and takes long."""
 
 
 @dataclass(frozen=True)
@@ -31,22 +31,21 @@ class Room:
 
 
 @pytest.fixture(scope="session")
-def shared_stack(
+def stacks(
     postgres: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Stack]:
-    name = f"system_{secrets.token_hex(4)}"
-    postgres.create_database(name, template)
-    database = Database(postgres.url(name, APP_ROLE, APP_PASSWORD), postgres.url(name))
-    with running_stack(tmp_path_factory.mktemp("stack"), database) as stack:
-        pytestconfig.stash[STACKS] = [stack]
-        yield stack
-    postgres.drop_database(name)
+) -> Iterator[Stacks]:
+    stacks = Stacks(postgres, template, tmp_path_factory.mktemp("stacks"), pages=False)
+    pytestconfig.stash.setdefault(STACKS, []).append(stacks)
+    yield stacks
+    stacks.close()
 
 
-@pytest.fixture
-def stack(shared_stack: Stack) -> Iterator[Stack]:
-    yield shared_stack
-    shared_stack.part()
+@pytest.fixture(params=MODES)
+def stack(request: pytest.FixtureRequest, stacks: Stacks) -> Iterator[Stack]:
+    """Every test runs in both modes, but those that say otherwise with ``EMBEDDED_ONLY``."""
+    stack = stacks.get(request.param)
+    yield stack
+    stack.part()
 
 
 @pytest.fixture
@@ -74,7 +73,8 @@ def room(stack: Stack, ann: Person, ben: Person, cho: Person) -> Room:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        for stack in item.config.stash.get(STACKS, []):
+        started = [stack for stacks in item.config.stash.get(STACKS, []) for stack in stacks.started.values()]
+        for stack in started:
             for process in stack.processes:
-                report.sections.append((f"log of {process.name}", process.tail()))
+                report.sections.append((f"log of {process.name} ({stack.backing.mode})", process.tail()))
     return report

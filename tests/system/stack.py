@@ -16,6 +16,7 @@ import requests
 from ops.guard import Guard
 from ops.ports import find_free_port
 from tests.conftest import Database
+from tests.system.backing import Backing, Embedded, Mode, OnSupabase
 from tests.system.contract import Contract
 from tests.system.http import Http
 from tests.system.person import Person
@@ -28,8 +29,11 @@ ATTEMPTS = 3
 class Stack:
     """``auth``, ``chat``, ``websocket`` and, where wanted, ``pages``; ``start`` brings up whatever is down."""
 
-    def __init__(self, folder: Path, database: Database, guard: Guard, *, pages: bool = False) -> None:
+    def __init__(
+        self, folder: Path, database: Database, backing: Backing, guard: Guard, *, pages: bool = False
+    ) -> None:
         self.database = database
+        self.backing = backing
         self.service_token = secrets.token_urlsafe(32)
         ports = {name: find_free_port() for name in ("auth", "chat", "websocket", "pages")}
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
@@ -45,13 +49,12 @@ class Stack:
             **{f"{name.upper()}_URL": self.urls[name] for name in ports if name != "pages"},
         }
         between = {"SERVICE_TOKEN": self.service_token}
-        stored = {"DATABASE_URL": database.url}
+        stored = backing.settings(self.urls["auth"], self.public_urls["auth"])
 
         self._folder, self._guard, self._shared = folder, guard, shared
-        # All of the suite's people come from one address.
-        limits = {"LOGINS_PER_IP": "100000", "CODES_PER_IP": "100000"}
-        # The README's ann.
-        sealing = {"AUTH_SECRET": secrets.token_urlsafe(32), "ADMIN_EMAILS": "ann@example.org"}
+        # All of the suite's people come from one address; the README's ann is an admin.
+        limits = {"LOGINS_PER_IP": "100000", "CODES_PER_IP": "100000", "ADMIN_EMAILS": "ann@example.org"}
+        sealing = {"AUTH_SECRET": secrets.token_urlsafe(32)}
         self.auth = self._make("auth", "services.auth", ports["auth"], **between, **stored, **sealing, **limits)
         self.chat = self._make("chat", "services.chat", ports["chat"], WORKERS="2", **between, **stored)
         self.websocket = self._make(
@@ -59,7 +62,7 @@ class Stack:
         )
         self.pages = self._make("pages", "frontend.server", ports["pages"], ready="/config.json")
         self.processes = [self.auth, self.chat, self.websocket, *([self.pages] if pages else [])]
-        self.secrets = [self.service_token, *sealing.values(), database.url, urlsplit(database.url).password or ""]
+        self.secrets = [self.service_token, *sealing.values(), *backing.secrets]
         self._contracts: dict[str, Contract] = {}
         self._people: list[Person] = []
 
@@ -97,23 +100,33 @@ class Stack:
 
     def sign_in(self, name: str, at: str = "auth") -> Person:
         """By mailed link, with an address nobody had before, at one of the auth processes."""
-        session = self.confirm(self.mail_link(new_email(name))["token_hash"], at)
+        return self.sign_in_as(new_email(name), at)
+
+    def sign_in_as(self, email: str, at: str = "auth") -> Person:
+        """By mailed link."""
+        session = self.confirm(self.mail_link(email)["token_hash"], at)
         person = Person(self.http("auth"), self.http("chat"), self.urls["websocket"], session)
         self._people.append(person)
         return person
 
     def mail_link(self, email: str) -> dict[str, str]:
         """Asks for a link: {link, token_hash, code} of the mail that came."""
+        before = len(self.backing.mails_to(email))
         auth = self.http("auth")
         auth.post("/auth/login", {"email": email}, status=202)
         auth.close()
-        return self.find_mail(email)
+        mails = eventually(lambda: self._newer_mails(email, before), "the mail")
+        return self._read_mail(mails[0])
+
+    def _newer_mails(self, email: str, before: int) -> list[dict[str, str]]:
+        mails = self.backing.mails_to(email)
+        return mails if len(mails) > before else []
 
     def find_mail(self, email: str) -> dict[str, str]:
         """{link, token_hash, code} of the newest mail to somebody."""
-        auth = self.http("auth")
-        mail: dict[str, str] = eventually(lambda: auth.get("/dev/inbox", email=email)["mails"], "the mail")[0]
-        auth.close()
+        return self._read_mail(eventually(lambda: self.backing.mails_to(email), "the mail")[0])
+
+    def _read_mail(self, mail: dict[str, str]) -> dict[str, str]:
         query = parse_qs(urlsplit(mail["link"]).query)
         return {"link": mail["link"], "code": mail["code"], "token_hash": query["token_hash"][0]}
 
@@ -152,26 +165,27 @@ def new_email(name: str) -> str:
 
 
 @contextmanager
-def running_stack(folder: Path, database: Database, *, pages: bool = False) -> Iterator[Stack]:
+def running_stack(folder: Path, database: Database, mode: Mode = "embedded", *, pages: bool = False) -> Iterator[Stack]:
     """A stack for the length of the block; its processes end with it, or with pytest however that ends."""
     guard = Guard()
     try:
         for attempt in range(ATTEMPTS):
             place = folder / str(attempt)
             place.mkdir(parents=True)
-            stack = Stack(place, database, guard, pages=pages)
-            try:
-                stack.start()
-            except AssertionError as reason:
-                stack.stop()
-                # A port was free a moment ago; somebody else may have taken it.
-                if attempt + 1 == ATTEMPTS or "in use" not in str(reason):
-                    raise
-                continue
-            try:
-                yield stack
-            finally:
-                stack.stop()
-            return
+            with OnSupabase(database) if mode == "supabase" else Embedded(database) as backing:
+                stack = Stack(place, database, backing, guard, pages=pages)
+                try:
+                    stack.start()
+                except AssertionError as reason:
+                    stack.stop()
+                    # A port was free a moment ago; somebody else may have taken it.
+                    if attempt + 1 == ATTEMPTS or "in use" not in str(reason):
+                        raise
+                    continue
+                try:
+                    yield stack
+                finally:
+                    stack.stop()
+                return
     finally:
         guard.close()

@@ -14,6 +14,7 @@ from tests.system.conftest import Room
 from tests.system.http import Http
 from tests.system.person import Person
 from tests.system.stack import Stack
+from tests.system.waiting import eventually
 
 pytestmark = pytest.mark.system
 
@@ -172,4 +173,4 @@ def test_a_login_says_the_same_to_every_address(stack: Stack, ann: Person) -> No
     ]
 
     assert {(answer.status_code, answer.text) for answer in answers} == {(202, answers[0].text)}
-    assert len(auth.get("/dev/inbox", email="often@example.org")["mails"]) == 5
+    eventually(lambda: len(stack.backing.mails_to("often@example.org")) == 5, "five mails")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.stack import Stack
+from tests.system.stack import Stack, new_email
 
 pytestmark = pytest.mark.system
 
@@ -18,7 +18,8 @@ SCRIPT = Path(__file__).with_name("two_people.mjs")
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 def test_two_people_chat_from_node(stack: Stack, transport: str) -> None:
-    words = [str(SCRIPT), stack.urls["auth"], stack.urls["chat"], stack.urls["websocket"], transport]
+    links = [stack.mail_link(new_email(name))["token_hash"] for name in ("ann", "ben")]
+    words = [str(SCRIPT), stack.urls["auth"], stack.urls["chat"], stack.urls["websocket"], transport, *links]
     run = subprocess.run(["node", *words], capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stderr
     told: dict[str, Any] = json.loads(run.stdout)

@@ -17,9 +17,9 @@ from ops.migrate import APP_ROLE, migrate
 from ops.ports import find_free_port
 from ops.postgres import Cluster
 from tests.conftest import APP_PASSWORD, QUICK, Database
-from tests.system.conftest import STACKS
 from tests.system.processes import Process
 from tests.system.stack import Stack, new_email, running_stack
+from tests.system.stacks import MODES
 from tests.system.waiting import eventually
 
 pytestmark = pytest.mark.system
@@ -48,15 +48,13 @@ def server(cluster: Cluster) -> Iterator[Process]:
         guard.close()
 
 
-@pytest.fixture
-def own_stack(server: Process, cluster: Cluster, tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Stack]:
+@pytest.fixture(params=MODES)
+def own_stack(request: pytest.FixtureRequest, server: Process, cluster: Cluster, tmp_path: Path) -> Iterator[Stack]:
     cluster.create_database(NAME)
     migrate(cluster.url(NAME), APP_PASSWORD)
     database = Database(cluster.url(NAME, APP_ROLE, APP_PASSWORD), cluster.url(NAME))
-    with running_stack(tmp_path / "stack", database) as stack:
-        pytestconfig.stash.setdefault(STACKS, []).append(stack)
+    with running_stack(tmp_path / "stack", database, request.param) as stack:
         yield stack
-        pytestconfig.stash[STACKS].remove(stack)
 
 
 def test_a_database_outage_is_answered_and_gets_over(own_stack: Stack, server: Process) -> None:

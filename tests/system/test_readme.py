@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.system.conftest import EMBEDDED_ONLY
 from tests.system.stack import Stack
 
 README = Path(__file__).parent.parent.parent / "README.md"
 
 
+@EMBEDDED_ONLY  # the examples read the development inbox
 @pytest.mark.system
 def test_every_command_of_api_by_example_succeeds(stack: Stack, tmp_path: Path) -> None:
     examples = README.read_text().split("## API by example")[1].split("\n## ")[0]

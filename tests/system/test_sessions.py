@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 import socketio
@@ -66,10 +67,7 @@ def test_signing_out_closes_the_sockets_and_stops_the_tokens(room: Room) -> None
 
 def test_signing_out_here_leaves_the_other_sessions_alone(stack: Stack) -> None:
     email = "two.sessions@example.org"
-    here, there = (
-        Person(stack.http("auth"), stack.http("chat"), stack.urls["websocket"], stack.confirm(link["token_hash"]))
-        for link in (stack.mail_link(email), stack.mail_link(email))
-    )
+    here, there = stack.sign_in_as(email), stack.sign_in_as(email)
     device, kept = here.connect(), there.connect()
 
     here.sign_out()
@@ -79,16 +77,11 @@ def test_signing_out_here_leaves_the_other_sessions_alone(stack: Stack) -> None:
     assert kept.client.connected
     assert kept.events("session.ended") == []
     assert there.conversations() == []
-    here.leave()
-    there.leave()
 
 
 def test_signing_out_everywhere_ends_all_sessions(stack: Stack) -> None:
     email = "all.sessions@example.org"
-    here, there = (
-        Person(stack.http("auth"), stack.http("chat"), stack.urls["websocket"], stack.confirm(link["token_hash"]))
-        for link in (stack.mail_link(email), stack.mail_link(email))
-    )
+    here, there = stack.sign_in_as(email), stack.sign_in_as(email)
     device = there.connect()
 
     here.sign_out("global")
@@ -98,8 +91,6 @@ def test_signing_out_everywhere_ends_all_sessions(stack: Stack) -> None:
     check_it_stops(there, since)
     check_it_stops(here, time.monotonic())
     assert stack.confirm(stack.mail_link(email)["token_hash"])["user"]["email"] == email
-    here.leave()
-    there.leave()
 
 
 def test_whoever_is_not_signed_in_gets_no_socket(room: Room) -> None:
@@ -126,29 +117,35 @@ def test_a_fresh_token_of_the_same_person_keeps_the_socket(room: Room) -> None:
     assert device.connects == 1
 
 
-def test_a_socket_ends_with_its_token_unless_a_fresh_one_comes(stack: Stack) -> None:
-    hasty = stack.another(stack.auth, "hasty_auth", ACCESS_TOKEN_SECONDS="10")
-    try:
-        hasty.start()
-        hasty.wait_until_ready()
+@pytest.fixture
+def hasty(stack: Stack) -> Iterator[tuple[Person, Person]]:
+    """ann and ben, whose first access tokens live for ten seconds."""
+    with stack.backing.short_tokens(10) as settings:
+        auth = stack.another(stack.auth, "hasty_auth", **settings)
+        auth.start()
+        auth.wait_until_ready()
         ann, ben = stack.sign_in("ann", at="hasty_auth"), stack.sign_in("ben", at="hasty_auth")
-        renewing, idle = ann.connect(), ben.connect()
+    yield ann, ben
+    auth.stop()
 
-        for device in (renewing, idle):
-            assert device.wait_for("session.expiring").keys() == {"expires_at"}
-        session = stack.http("auth").post("/auth/refresh", {"refresh_token": ann.refresh_token})
-        assert renewing.client.call("authenticate", {"token": session["access_token"]}, timeout=10)["ok"] is True
-        ann.keep(session)
 
-        assert idle.wait_for("session.ended")["reason"] == "expired"
-        eventually(lambda: not idle.client.connected, "the socket being closed")
-        refused = ben.chat.request("GET", "/conversations")
-        assert (refused.status_code, refused.json()["code"]) == (401, "not_authenticated")
-        ann.send("I stay", to=ben.id)
-        renewing.wait_for("message.sent")
-        assert (renewing.connects, renewing.events("session.ended")) == (1, [])
-    finally:
-        hasty.stop()
+def test_a_socket_ends_with_its_token_unless_a_fresh_one_comes(stack: Stack, hasty: tuple[Person, Person]) -> None:
+    ann, ben = hasty
+    renewing, idle = ann.connect(), ben.connect()
+
+    for device in (renewing, idle):
+        assert device.wait_for("session.expiring").keys() == {"expires_at"}
+    session = stack.http("auth").post("/auth/refresh", {"refresh_token": ann.refresh_token})
+    assert renewing.client.call("authenticate", {"token": session["access_token"]}, timeout=10)["ok"] is True
+    ann.keep(session)
+
+    assert idle.wait_for("session.ended")["reason"] == "expired"
+    eventually(lambda: not idle.client.connected, "the socket being closed")
+    refused = ben.chat.request("GET", "/conversations")
+    assert (refused.status_code, refused.json()["code"]) == (401, "not_authenticated")
+    ann.send("I stay", to=ben.id)
+    renewing.wait_for("message.sent")
+    assert (renewing.connects, renewing.events("session.ended")) == (1, [])
 
 
 def test_a_refresh_token_used_again_much_later_ends_the_session(stack: Stack, ann: Person) -> None:
@@ -158,8 +155,8 @@ def test_a_refresh_token_used_again_much_later_ends_the_session(stack: Stack, an
 
     at_once = ann.auth.request("POST", "/auth/refresh", json={"refresh_token": spent})
     ann.auth.post("/auth/refresh", {"refresh_token": second})
-    stack.execute("update builtin_auth.refresh_tokens set spent_at = spent_at - interval '11 seconds'")
-    late = ann.auth.request("POST", "/auth/refresh", json={"refresh_token": spent})
+    with stack.backing.spent_tokens_aged(11):
+        late = ann.auth.request("POST", "/auth/refresh", json={"refresh_token": spent})
 
     assert at_once.status_code == 200
     assert late.status_code == 401

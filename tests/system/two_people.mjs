@@ -1,6 +1,6 @@
 // Two people chat, by docs/protocol.md alone: fetch and a stock socket.io-client.
 //
-//   node two_people.mjs AUTH_URL CHAT_URL WEBSOCKET_URL TRANSPORT
+//   node two_people.mjs AUTH_URL CHAT_URL WEBSOCKET_URL TRANSPORT TOKEN_HASH TOKEN_HASH
 //
 // Prints what happened as one JSON object.
 import { createRequire } from "node:module";
@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 const require = createRequire(new URL("../../frontend/package.json", import.meta.url));
 const { io } = require("socket.io-client");
 
-const [authUrl, chatUrl, websocketUrl, transport] = process.argv.slice(2);
+const [authUrl, chatUrl, websocketUrl, transport, annsLink, bensLink] = process.argv.slice(2);
 const WAIT_MS = 20_000;
 
 async function call(url, { method = "GET", token, body } = {}) {
@@ -22,13 +22,9 @@ async function call(url, { method = "GET", token, body } = {}) {
   return { status: response.status, answer };
 }
 
-async function signIn(name) {
-  const email = `${name}.${crypto.randomUUID().slice(0, 8)}@example.org`;
-  await call(`${authUrl}/auth/login`, { method: "POST", body: { email } });
-  const inbox = await call(`${authUrl}/dev/inbox?email=${encodeURIComponent(email)}`);
-  const tokenHash = new URL(inbox.answer.mails[0].link).searchParams.get("token_hash");
+async function signIn(tokenHash) {
   const session = await call(`${authUrl}/auth/confirm`, { method: "POST", body: { token_hash: tokenHash } });
-  return { email, ...session.answer };
+  return { email: session.answer.user.email, ...session.answer };
 }
 
 function connect(token) {
@@ -51,8 +47,8 @@ const send = (person, body) =>
   call(`${chatUrl}/chat/send`, { method: "POST", token: person.access_token, body: { id: crypto.randomUUID(), ...body } });
 const read = (person, path) => call(`${chatUrl}${path}`, { token: person.access_token }).then(({ answer }) => answer);
 
-const ann = await signIn("ann");
-const ben = await signIn("ben");
+const ann = await signIn(annsLink);
+const ben = await signIn(bensLink);
 
 const stranger = connect("not a token");
 const refused = await once(stranger, "connect_error");
