@@ -198,9 +198,11 @@ def test_a_database_of_ones_own_that_does_not_let_us_in_is_one_clear_line(postgr
 
 
 def test_a_supabase_project_is_used_without_a_postgresql_of_ones_own(database: Database, tmp_path: Path) -> None:
-    with SupabaseProject(database, auth={"site_url": "http://localhost:5001"}) as project:
-        given = {**project.settings, "MIGRATE_DATABASE_URL": database.owner_url}
-        own = Pulse(tmp_path / "var", **given).start()
+    own = Pulse(tmp_path / "var")
+    site = f"http://localhost:{own.ports['AUTH_PORT']}"
+    with SupabaseProject(database, auth={"site_url": site}) as project:
+        own.settings = {**project.settings, "MIGRATE_DATABASE_URL": database.owner_url}
+        own.start()
         try:
             assert eventually(lambda: own.answers("CHAT_PORT", "/readyz"), SECONDS), own.printed
             assert "migrate   | the database is up to date" in own.printed
@@ -209,6 +211,24 @@ def test_a_supabase_project_is_used_without_a_postgresql_of_ones_own(database: D
             assert "dev/inbox" not in own.printed
             for secret in (project.secret_key, project.publishable_key):
                 assert secret not in own.printed + " ".join(own.tree().values())
+            check_doctor(own, project)
         finally:
             own.process.terminate()
             own.process.wait(SECONDS)
+
+
+def check_doctor(own: Pulse, project: SupabaseProject) -> None:
+    """`make doctor` of the same settings finds nothing to mend, and what differs when something does."""
+    fine = run_briefly(own.var, "ops.doctor", **own.ports, **own.settings)
+    assert fine.returncode == 0, fine.stdout
+    lines = fine.stdout.splitlines()
+    assert [line for line in lines if not line.startswith("ok ")] == ["nothing to mend"]
+    for name in ("auth", "chat", "websocket"):
+        assert f"ok   {name}: http://127.0.0.1:{own.ports[f'{name.upper()}_PORT']} is ready" in lines
+        assert f"ok   {name}'s service token: is SERVICE_TOKEN" in lines
+    assert "ok   auth's signing keys: are the project's" in lines
+    changed = {"SERVICE_TOKEN": "another-token-of-thirty-two-characters", "CHAT_URL": "http://127.0.0.1:1"}
+    wrong = run_briefly(own.var, "ops.doctor", **{**own.ports, **own.settings, **changed})
+    failed = [line.partition(":")[0] for line in wrong.stdout.splitlines() if line.startswith("FAIL")]
+    assert failed == ["FAIL auth's service token", "FAIL chat", "FAIL websocket's service token"]
+    assert project.secret_key not in fine.stdout + wrong.stdout
