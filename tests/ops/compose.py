@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ops.places import ROOT
 
 COMPOSE = ROOT / "docker-compose.yml"
+HOSTED = ROOT / "deploy" / "hosted.yml"
 EXAMPLE = ROOT / ".env.example"
 OPENING = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(:?[-?+])?|\$\$")
 

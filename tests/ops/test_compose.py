@@ -20,6 +20,7 @@ from shared.settings import Settings, SettingsError
 from tests.ops.compose import (
     COMPOSE,
     EXAMPLE,
+    HOSTED,
     Required,
     fill_in,
     find_variables,
@@ -62,7 +63,7 @@ def test_a_misspelt_key_is_refused_by_the_compose_schema(tmp_path: Path) -> None
 
 
 def test_example_and_compose_name_the_same_variables() -> None:
-    used = {name for name, _ in find_variables(COMPOSE.read_text())}
+    used = {name for file in (COMPOSE, HOSTED) for name, _ in find_variables(file.read_text())}
     assert sorted(NAMED.findall(EXAMPLE.read_text())) == sorted(used)
 
 
@@ -232,3 +233,38 @@ def test_docker_compose_refuses_to_start_without_secrets() -> None:
     done = run_compose(["--env-file", str(EXAMPLE), "-f", str(COMPOSE), "config", "--quiet"])
     assert done.returncode != 0
     assert "run make keys" in done.stderr
+
+
+PROJECT = {
+    "PROJECT_URL": "https://abc.supabase.co",
+    "PROJECT_PUBLISHABLE_KEY": "sb_publishable_0123456789abcdefghijkl_01234567",
+    "PROJECT_SECRET_KEY": "sb_secret_0123456789abcdefghijkl_01234567",
+}
+
+
+def test_with_a_hosted_project_only_our_own_programs_start_and_use_it(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    make_keys(EXAMPLE, env)
+    env.write_text(env.read_text() + "".join(f"{name}={value}\n" for name, value in PROJECT.items()))
+    files = ["--env-file", str(env), "-f", str(COMPOSE), "-f", str(HOSTED)]
+    done = run_compose([*files, "config", "--format", "json"])
+    assert done.returncode == 0, done.stderr
+    services = json.loads(done.stdout)["services"]
+    assert sorted(services) == ["auth", "chat", "gateway", "pages", "redis", "websocket"]
+    for name, settings in OURS.items():
+        given = services[name]["environment"]
+        assert set(given) <= {field.alias for field in settings.model_fields.values()}
+        settings.read(given)
+    for name in ("auth", "chat"):
+        assert services[name]["environment"]["SUPABASE_URL"] == PROJECT["PROJECT_URL"]
+        assert services[name]["environment"]["SUPABASE_SECRET_KEY"] == PROJECT["PROJECT_SECRET_KEY"]
+        assert not services[name]["environment"]["DATABASE_URL"]
+        assert "edge" in services[name]["networks"]
+
+
+def test_a_hosted_project_must_be_named(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    make_keys(EXAMPLE, env)
+    done = run_compose(["--env-file", str(env), "-f", str(COMPOSE), "-f", str(HOSTED), "config", "--quiet"])
+    assert done.returncode != 0
+    assert "PROJECT_" in done.stderr
