@@ -7,13 +7,18 @@ from ops.doctor.asking import Reply
 from ops.doctor.database import NoDatabase, check_login, check_owner, find_versions
 from ops.doctor.functions import check_details, check_migrations, check_secret_key
 from ops.doctor.keys import check_anon_is_refused, check_key_kinds, check_publishable_key
-from ops.doctor.lines import Line, fail, ok, skip
+from ops.doctor.lines import Line, fail, ok, skip, warn
 from ops.doctor.project import check_clock, check_project, check_signing_keys
 from ops.doctor.services import check_public_addresses, check_services
 from ops.doctor.setup import Setup, check_settings
 from ops.doctor.sign_in import check_auth_settings, check_links
 
 Lines = Iterator[Line]
+
+INSIDE = (
+    "docker compose run --rm --no-deps -v .:/src:ro -w /src -e PULSE_VAR=/tmp -e CHAT_URL=http://chat:5002"
+    " auth python -m ops.doctor"
+)
 
 
 def examine(setup: Setup) -> Lines:
@@ -25,6 +30,10 @@ def examine(setup: Setup) -> Lines:
     keys: list[dict[str, Any]] | None = None
     if setup.supabase_url:
         keys = yield from _examine_project(setup, recorded)
+    elif "JWT_KEYS" in setup.values:
+        yield warn(
+            "project", "the .env here is docker-compose.yml's, and only its containers reach its project", INSIDE
+        )
     else:
         yield ok("provider", "SUPABASE_URL is not set: accounts are Pulse's own")
     if setup.get("DATABASE_URL"):

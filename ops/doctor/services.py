@@ -132,7 +132,9 @@ def _check_pages(setup: Setup, pages: str, auth: str) -> Lines:
     try:
         reply = ask("GET", f"{pages}/config.json")
     except NoAnswer as reason:
-        kind = fail if "PUBLIC_URL" in setup.given else warn
+        # From inside a network of containers the way out may be closed.
+        beside = urlsplit(_url(setup, "auth")).hostname in LOOPBACK
+        kind = fail if "PUBLIC_URL" in setup.given and beside else warn
         yield kind("pages", f"{pages} cannot be reached, {reason}", "start them, or set PUBLIC_URL")
         return
     told = reply.get("auth_url")

@@ -302,6 +302,12 @@ def test_addresses_and_settings_that_do_not_fit_are_named(
     assert said in texts(ask(None, tmp_path, **settings), "FAIL")[name]
 
 
+def test_the_env_file_of_the_compose_stack_is_told_from_settings_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PUBLIC_URL=http://localhost\nJWT_KEYS=[]\nSUPABASE_SECRET_KEY=a.b.c\n")
+    warned = texts(ask(None, tmp_path), "warn")
+    assert "docker compose run" in warned["project"]
+
+
 def test_an_env_file_is_read_as_compose_reads_it(tmp_path: Path) -> None:
     env = tmp_path / ".env"
     env.write_text("# SIGNUP=no\nSIGNUP=open # everybody\nexport A='x # y'\nB=\"two words\"\nC=a#b\n\nnonsense\nD=\n")
