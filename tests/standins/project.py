@@ -23,7 +23,7 @@ from tests.standins.gotrue import Gotrue, GotrueOptions, make_app
 from tests.standins.keys import KeyStyle, ProjectKeys, Signing
 from tests.standins.mailbox import Mailbox, serve_mailbox
 from tests.standins.postgrest import Config, PostgREST
-from tests.standins.real_gotrue import serve_gotrue
+from tests.standins.real_gotrue import RealGotrue, serve_gotrue
 from tests.standins.server import serve
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class SupabaseProject:
 
     mailbox: Mailbox
     gotrue: Gotrue
+    auth_server: Gotrue | RealGotrue
 
     def __init__(
         self,
@@ -107,11 +108,12 @@ class SupabaseProject:
     def _mount_auth(self, stack: ExitStack, fields: dict[str, Any]) -> None:
         options = GotrueOptions(keys=self.keys, external_url=f"{self.url}/auth/v1", **fields)
         if self._real_auth is None:
-            self.gotrue = make_app(options)
+            self.gotrue = self.auth_server = make_app(options)
             self.gateway.mount("/auth/v1", self.gotrue)
             return
-        real = stack.enter_context(serve_gotrue(options, self.database.owner_url, find_free_port(), self._real_auth))
-        self.gateway.mount("/auth/v1", Proxy(real.url))
+        owner_url = self.database.owner_url
+        self.auth_server = stack.enter_context(serve_gotrue(options, owner_url, find_free_port(), self._real_auth))
+        self.gateway.mount("/auth/v1", Proxy(self.auth_server.url))
 
     @property
     def publishable_key(self) -> str:

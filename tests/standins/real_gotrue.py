@@ -116,7 +116,7 @@ def _environment(options: GotrueOptions, database_url: str, port: int) -> dict[s
         "SMTP_HOST": options.smtp_host,
         "SMTP_PORT": str(options.smtp_port),
         "SMTP_ADMIN_EMAIL": "admin@example.org",
-        "SMTP_MAX_FREQUENCY": f"{options.mail_every_seconds}s",
+        "SMTP_MAX_FREQUENCY": f"{max(1, options.mail_every_seconds * 1000)}ms",  # 0 would be its default, a minute
         "LOG_LEVEL": "warn",
     }
     for name in ("CONFIRMATION", "INVITE", "RECOVERY", "EMAIL_CHANGE"):

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 import pytest
 import requests
+from werkzeug.wrappers import Response
 
 from tests.standins.conftest import MakeWire
 from tests.standins.mailbox import Mailbox
@@ -34,7 +35,7 @@ def test_a_stranger_s_first_mail_is_a_confirmation_and_later_ones_are_links(wire
 
 
 def test_the_token_hash_is_made_of_address_and_code(make_wire: MakeWire) -> None:
-    with serve(lambda _environ, start: (start("200 OK", []) and None) or [TEMPLATE.encode()]) as templates:
+    with serve(Response(TEMPLATE)) as templates:
         wire = make_wire(templates={"confirmation": f"{templates}/confirmation.html"})
         mail = wire.ask("ann@example.org")
         assert mail.query("token_hash") == hashlib.sha224(f"ann@example.org{mail.code}".encode()).hexdigest()
@@ -42,7 +43,7 @@ def test_the_token_hash_is_made_of_address_and_code(make_wire: MakeWire) -> None
 
 def test_a_template_is_fetched_and_filled_in_as_go_does(make_wire: MakeWire) -> None:
     target = "http://localhost:5001/auth/callback?state=a+b&next=/chat#x"
-    with serve(lambda _environ, start: (start("200 OK", []) and None) or [TEMPLATE.encode()]) as templates:
+    with serve(Response(TEMPLATE)) as templates:
         wire = make_wire(templates={"confirmation": f"{templates}/confirmation.html"}, subjects={"confirmation": "Hi"})
         mail = wire.ask("ann+1@example.org", f"/otp?redirect_to={quote(target, safe='')}")
     assert mail.subject == "Hi"
@@ -54,7 +55,7 @@ def test_a_template_is_fetched_and_filled_in_as_go_does(make_wire: MakeWire) -> 
 
 
 def test_a_template_that_is_not_there_gives_the_stock_mail(make_wire: MakeWire) -> None:
-    with serve(lambda _environ, start: (start("404 NOT FOUND", []) and None) or [b"no"]) as templates:
+    with serve(Response("no", 404)) as templates:
         wire = make_wire(templates={"confirmation": f"{templates}/confirmation.html"})
         assert urlsplit(wire.ask("ann@example.org").link).path == "/verify"
 

@@ -24,7 +24,9 @@ from tests.standins.gotrue.store import RefreshToken, Session, Store
 
 REFRESH_TOKEN = re.compile(r"[a-z0-9]{12}")
 BEARER = re.compile(r"[Bb]earer (\S+)")
-EMAIL = re.compile(r"[^@\s,<>\"]+@[a-zA-Z0-9.-]+\.?[a-zA-Z0-9]+")
+# Go's checkmail has it from the HTML specification.
+LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})*")
 ADMIN_ROLES = ("service_role", "supabase_admin")
 MAX_PASSWORD_LENGTH = 72
 
