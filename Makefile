@@ -15,7 +15,7 @@ SYSTEM = python=; for candidate in $(PYTHON) python3 python3.14 python3.13 pytho
 PREPARE = @$(SYSTEM); "$$python" -m ops.prepare
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start all of Pulse with an embedded PostgreSQL; Ctrl-C stops it
 	$(PREPARE) run pages
