@@ -1,7 +1,9 @@
 """One question by HTTP, and why there was no answer in words that help."""
 
 import socket
+import ssl
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -59,6 +61,8 @@ def ask(method: str, url: str, headers: dict[str, str] | None = None, json: Any 
         raise NoAnswer(str(reason)) from None
     except requests.RequestException as reason:
         raise NoAnswer(_explain(reason)) from None
+    except UnicodeError:
+        raise NoAnswer("the key holds characters that no key has") from None
     ended = time.time()
     try:
         body = answer.json()
@@ -68,7 +72,10 @@ def ask(method: str, url: str, headers: dict[str, str] | None = None, json: Any 
 
 
 def _send(method: str, url: str, headers: dict[str, str], json: Any) -> requests.Response:
-    return requests.request(method, url, headers=headers, json=json, timeout=SECONDS, allow_redirects=False)
+    with requests.Session() as session:
+        # As the services: no proxy of the environment gets to see a key, no .netrc takes its place.
+        session.trust_env = False
+        return session.request(method, url, headers=headers, json=json, timeout=SECONDS, allow_redirects=False)
 
 
 def _ahead(date: str | None, now: float) -> float | None:
@@ -79,22 +86,24 @@ def _ahead(date: str | None, now: float) -> float | None:
         return None
 
 
-def _explain(reason: BaseException) -> str:
-    found: BaseException | None = reason
-    seen: set[int] = set()
-    words = repr(reason)
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        if isinstance(found, socket.gaierror):
-            return "there is no host of that name"
-        if isinstance(found, ConnectionRefusedError):
-            return "nothing listens there"
-        inner = [part for part in found.args if isinstance(part, BaseException)]
-        found = found.__cause__ or found.__context__ or (inner[0] if inner else None) or getattr(found, "reason", None)
-    if "NameResolution" in words:
+def _explain(reason: requests.RequestException) -> str:
+    causes = list(_causes(reason))
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
         return "there is no host of that name"
-    if isinstance(reason, requests.exceptions.SSLError):
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return "nothing listens there"
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return "its TLS certificate is not valid for that name, or not trusted here"
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return "it does not speak TLS: http://?"
     if isinstance(reason, requests.Timeout):
         return f"no answer within {SECONDS:.0f} seconds"
     return "the connection broke"
+
+
+def _causes(reason: BaseException) -> Iterator[BaseException]:
+    """What it came of: requests and urllib3 wrap one in the other, not always as a cause."""
+    found: BaseException | None = reason
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__

@@ -249,6 +249,19 @@ def test_an_address_that_leads_nowhere_is_explained(tmp_path: Path, url: str, sa
     assert said in texts(lines, "FAIL")["project"]
 
 
+def test_a_project_that_is_asked_by_the_wrong_scheme_is_told_from_one_that_is_not_there(
+    open_project: Open, tmp_path: Path
+) -> None:
+    project = open_project()
+    failed = texts(ask(project, tmp_path, SUPABASE_URL=project.url.replace("http:", "https:")), "FAIL")
+    assert "it does not speak TLS" in failed["project"]
+
+
+def test_a_key_copied_with_its_dots_is_no_crash(open_project: Open, tmp_path: Path) -> None:
+    failed = texts(ask(open_project(), tmp_path, SUPABASE_SECRET_KEY="sb_secret_…………………"), "FAIL")
+    assert "characters that no key has" in failed["secret key"]
+
+
 @pytest.mark.parametrize(
     ("ahead", "kind"), [(0.4, "ok"), (-9.0, "warn"), (9.0, "warn"), (-31.0, "FAIL"), (31.0, "FAIL")]
 )

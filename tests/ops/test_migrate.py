@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,25 @@ def test_two_processes_at_once_apply_each_file_once(empty_url: str, folder: Path
         "'20260101000000_roles.sql'",
         "'20260102000000_notes.sql'",
     ]
+
+
+def test_a_run_that_is_killed_leaves_nothing_half_done_and_no_lock(empty_url: str, folder: Path) -> None:
+    (folder / "20260103000000_slow.sql").write_text("create table half (id int);\nselect pg_sleep(1);\n")
+    code = (
+        "import sys; from pathlib import Path; from ops.migrate import migrate\n"
+        "migrate(sys.argv[1], folder=Path(sys.argv[2]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, empty_url, str(folder)])
+    asleep = "select 1 from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+    deadline = time.monotonic() + 30
+    while not fetch(empty_url, asleep):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert migrate(empty_url, folder=folder) == ["20260103000000_slow.sql"]
+    assert fetch(empty_url, "select to_regclass('half')::text") == [("half",)]
 
 
 def test_a_changed_old_file_is_refused(empty_url: str, folder: Path) -> None:
