@@ -5,6 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 import structlog
+from supabase_auth.errors import AuthApiError
+from supabase_auth.types import AdminUserAttributes
 
 from services.auth.background import Background
 from services.auth.supabase.errors import FAILURES, translate
@@ -28,14 +30,23 @@ class Accounts:
         A new one counts as confirmed: whoever signs in has to have a mail, and to an account that is not confirmed
         GoTrue sends none where sign-ups are switched off.
         """
-        admin = self._gotrue.admin()
         try:
-            made = admin.create_user({"email": email, "email_confirm": True, "user_metadata": {"name": name}})
-            return UUID(made.user.id)
+            return self._create(email, name)
         except FAILURES as error:
             if getattr(error, "code", None) == "email_exists":
                 return self._find(email)
             raise translate(error, Malformed) from error
+
+    def _create(self, email: str, name: str) -> UUID:
+        """Raises FAILURES."""
+        wanted: AdminUserAttributes = {"email": email, "email_confirm": True, "user_metadata": {"name": name}}
+        try:
+            return UUID(self._gotrue.admin().create_user(wanted).user.id)
+        except AuthApiError as error:
+            if error.code != "unexpected_failure":
+                raise
+            # Also of an address that another request is just making an account for: by now it knows.
+            return UUID(self._gotrue.admin().create_user(wanted).user.id)
 
     def rename(self, user_id: UUID, name: str) -> None:
         """Soon, or not at all."""
