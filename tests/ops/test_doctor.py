@@ -23,6 +23,7 @@ from ops.postgres import Cluster
 from tests.conftest import Database
 from tests.standins.keys import ProjectKeys
 from tests.standins.project import SupabaseProject
+from tests.standins.real_gotrue import PROGRAM
 
 SITE = "http://localhost:5001"
 Open = Callable[..., SupabaseProject]
@@ -48,7 +49,7 @@ def ask(project: SupabaseProject | None, folder: Path, **changed: str) -> list[L
     for name, value in settings.items():
         if any(word in name for word in ("KEY", "SECRET", "TOKEN")) and value:
             assert value not in shown
-    if project is not None:
+    if project is not None and hasattr(project, "gotrue"):
         assert PROBE not in [user.email for user in project.gotrue._core.store.users.values()]
     return lines
 
@@ -78,6 +79,18 @@ def test_so_has_one_with_legacy_keys_that_signs_with_its_secret(open_project: Op
     lines = ask(open_project(keys="jwt", signing="HS256"), tmp_path)
     assert texts(lines, "FAIL") == {}
     assert "HS256" in texts(lines, "ok")["signing keys"]
+
+
+@pytest.mark.skipif(not PROGRAM, reason="GOTRUE_BIN names no Supabase Auth server")
+def test_so_has_one_with_the_real_supabase_auth_and_no_account_is_left_there(
+    open_project: Open, tmp_path: Path
+) -> None:
+    project = open_project(real_auth=tmp_path)
+    lines = ask(project, tmp_path)
+    assert texts(lines, "FAIL") == {}
+    assert "works" in texts(lines, "ok")["signing in"]
+    with psycopg.connect(project.database.owner_url) as owner:
+        assert owner.execute("select count(*) from auth.users").fetchone() == (0,)
 
 
 def test_what_a_killed_run_left_behind_is_used_and_deleted(open_project: Open, tmp_path: Path) -> None:
