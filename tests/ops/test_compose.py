@@ -202,6 +202,15 @@ def test_a_service_without_its_secret_says_so(values: dict[str, str]) -> None:
         ChatSettings.read(given)
 
 
+def test_the_gateway_and_the_roles_are_given_what_their_files_name(values: dict[str, str]) -> None:
+    caddyfile = (ROOT / "deploy" / "gateway" / "Caddyfile").read_text()
+    named = set(re.findall(r"\{\$([A-Z_]+)", caddyfile))
+    assert named == set(read_environment("gateway", values))
+    roles = (ROOT / "deploy" / "postgres" / "roles.sql").read_text()
+    asked = set(re.findall(r"^\\getenv \w+ (\w+)$", roles, re.MULTILINE))
+    assert asked == {name for name in read_environment("postgres", values) if not name.startswith("POSTGRES_")}
+
+
 def test_only_the_services_that_call_the_project_hold_its_secret_key(values: dict[str, str]) -> None:
     secret = values["SUPABASE_SECRET_KEY"]
     holders = {name for name in SERVICES if secret in read_environment(name, values).values()}
