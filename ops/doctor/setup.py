@@ -71,10 +71,13 @@ def read_setup(environ: Mapping[str, str], env_file: Path, var: Path) -> Setup:
 
 def read_env_file(path: Path) -> dict[str, str]:
     """`NAME=value` lines as Docker Compose reads them: quotes are taken off, a bare value ends at ` #`."""
-    if not path.exists():
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, PermissionError):
+        # In a container it may be somebody else's, who has passed on what it says.
         return {}
     found: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         if line.lstrip().startswith("#") or not (match := LINE.fullmatch(line)):
             continue
         value = match[2].strip()
