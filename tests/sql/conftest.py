@@ -26,8 +26,8 @@ class Room:
 
 @pytest.fixture
 def project(database: Migrated) -> Iterator[SupabaseProject]:
-    """A Supabase project over the test's database."""
-    with SupabaseProject(database) as project:
+    """A Supabase project over the test's database, where db-max-rows would cut whatever it can."""
+    with SupabaseProject(database, max_rows=1) as project:
         yield project
 
 
