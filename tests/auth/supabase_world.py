@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -115,15 +117,19 @@ def open_world(
     signing: Signing = "ES256",
     templates: bool = True,
     auth: dict[str, Any] | None = None,
+    real: bool = False,
     **environ: str,
 ) -> Iterator[World]:
-    """``templates=False`` leaves the project its stock ones; ``auth`` are GotrueOptions."""
+    """``templates=False`` leaves the project its stock ones; ``auth`` are GotrueOptions; ``real``: by GOTRUE_BIN."""
     port = find_free_port()
     auth_url = f"http://localhost:{port}"
     urls = {name: f"{auth_url}/auth/mail-templates/{name}.html" for name in NAMES} if templates else {}
     options = {"site_url": auth_url, "templates": urls, "mail_every_seconds": 0, **(auth or {})}
     with ExitStack() as stack:
-        project = stack.enter_context(SupabaseProject(database, keys=keys, signing=signing, auth=options))
+        folder = Path(stack.enter_context(TemporaryDirectory())) if real else None
+        project = stack.enter_context(
+            SupabaseProject(database, keys=keys, signing=signing, auth=options, real_auth=folder)
+        )
         settings = AuthSettings.read(
             {
                 **project.settings,

@@ -69,7 +69,7 @@ def test_a_refreshed_session_goes_on_and_a_spent_token_ends_it(world: World) -> 
     for _ in range(3):
         ann.keep(ann.refresh())
     assert session_id(ann) == of_first
-    world.project.gotrue.let_pass(11)
+    world.project.auth_server.let_pass(11)
     reused = ann.refresh(first)
     assert (reused.status_code, reused.get_json()["code"]) == (401, "session_over")
     assert not is_in(ann)

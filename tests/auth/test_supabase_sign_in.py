@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -188,3 +189,32 @@ def test_no_secret_reaches_a_log(world: World, capfd: pytest.CaptureFixture[str]
         link = link_of(mail)
         secrets += [mail.code, link["token_hash"], link["redirect_to"].rpartition("=")[2]]
     assert [secret for secret in secrets if secret in written] == []
+
+
+def test_a_domain_of_other_letters_travels_in_ascii_and_is_shown_as_it_is_written(world: World) -> None:
+    ann = Person(world, "ann@bücher.example")
+    assert ann.call("POST", "/auth/login", json={"email": ann.email}).status_code == 202
+    mail = world.mail("ann@xn--bcher-kva.example")
+    assert ann.keep(ann.use(mail)).user["email"] == ann.email
+    ann.call("POST", "/auth/login", json={"email": ann.email})
+    code = world.mail("ann@xn--bcher-kva.example").code
+    assert ann.confirm(email=ann.email, code=code).status_code == 200
+
+
+def test_a_seal_of_google_does_not_stand_in_for_a_links(world: World) -> None:
+    ann = world.person("ann")
+    link = link_of(ann.ask_for_link())
+    address = ann.call("GET", "/auth/google").headers["Location"]
+    link["redirect_to"] = parse_qs(urlsplit(address).query)["redirect_to"][0]
+    assert ann.confirm(**link).status_code == 200
+
+
+def test_a_forged_seal_leads_to_the_pages_and_not_to_the_callback(database: Database) -> None:
+    with open_world(database) as world:
+        one_origin = world.auth_url
+        with open_world(database, PUBLIC_URL=one_origin, AUTH_PUBLIC_URL=one_origin) as behind_one:
+            ann = behind_one.person("ann")
+            link = link_of(ann.ask_for_link())
+            link["redirect_to"] = f"{one_origin}/auth/callback?request=forged"
+            answer = ann.call("POST", "/auth/confirm", data=link, headers={"Origin": one_origin})
+            assert (answer.status_code, answer.headers["Location"]) == (303, f"{one_origin}/chat")

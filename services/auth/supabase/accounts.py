@@ -8,6 +8,7 @@ import structlog
 from supabase_auth.errors import AuthApiError
 from supabase_auth.types import AdminUserAttributes
 
+from services.auth.addresses import to_ascii_domain
 from services.auth.background import Background
 from services.auth.supabase.errors import FAILURES, translate
 from services.auth.supabase.gotrue import GoTrue
@@ -30,6 +31,7 @@ class Accounts:
         A new one counts as confirmed: whoever signs in has to have a mail, and to an account that is not confirmed
         GoTrue sends none where sign-ups are switched off.
         """
+        email = to_ascii_domain(email)
         try:
             return self._create(email, name)
         except FAILURES as error:

@@ -9,6 +9,7 @@ import structlog
 from supabase_auth.errors import AuthApiError
 from supabase_auth.types import AdminUserAttributes
 
+from services.auth.addresses import to_ascii_domain
 from services.auth.background import Background
 from services.auth.builtin.seals import Seals, new_token
 from services.auth.provider import Asker
@@ -75,7 +76,7 @@ class Mailing:
         client = self._gotrue.client(asker, challenge(asker.secret, request.id))
         client.sign_in_with_otp(
             {
-                "email": request.email,
+                "email": to_ascii_domain(request.email),
                 "options": {
                     "email_redirect_to": self._requests.address(request),
                     "should_create_user": self._policy.meet(request.email).may_join,
@@ -92,7 +93,7 @@ class Mailing:
         try:
             made = client.sign_up(
                 {
-                    "email": request.email,
+                    "email": to_ascii_domain(request.email),
                     "password": password,
                     "options": {"email_redirect_to": self._requests.address(request), "data": data},
                 }

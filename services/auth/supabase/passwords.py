@@ -16,11 +16,12 @@ import structlog
 from cryptography.fernet import Fernet, InvalidToken
 from supabase_auth.types import Session
 
+from services.auth.addresses import to_ascii_domain
 from services.auth.builtin.seals import derive
 from services.auth.provider import Asker, LinkExpired
 from services.auth.supabase.gotrue import GoTrue
 from services.auth.supabase.requests import Request, Requests, challenge
-from services.auth.supabase.sessions import Claims
+from services.auth.supabase.sessions import Claims, address_of
 from shared.database import Database
 
 MARK = "pulse"
@@ -48,7 +49,7 @@ class Passwords:
 
         ``request`` is what the link was asked for with, None for a code. Raises what GoTrue does.
         """
-        email = session.user.email
+        email = address_of(session.user)
         password = self._take(request)
         if email is None or (password is None and not self._is_doubtful(session, email, request, asker)):
             return session
@@ -56,7 +57,7 @@ class Passwords:
         admin = self._gotrue.admin()
         admin.update_user_by_id(session.user.id, {"password": password, "user_metadata": {MARK: None}})
         log.info("password_replaced", account=session.user.id)
-        link = admin.generate_link({"type": "magiclink", "email": email})
+        link = admin.generate_link({"type": "magiclink", "email": to_ascii_domain(email)})
         client = self._gotrue.client(asker)
         renewed = client.verify_otp({"token_hash": link.properties.hashed_token, "type": "email"}).session
         if renewed is None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 from supabase_auth.types import AuthResponse, Session, SignInWithIdTokenCredentials
 
+from services.auth.addresses import to_ascii_domain
 from services.auth.builtin.seals import Seals
 from services.auth.provider import (
     Asker,
@@ -30,7 +31,7 @@ from services.auth.supabase.keys import PublicKeys
 from services.auth.supabase.mailing import Mailing
 from services.auth.supabase.passwords import Passwords
 from services.auth.supabase.requests import Opened, Request, Requests, challenge, verifier
-from services.auth.supabase.sessions import Sessions
+from services.auth.supabase.sessions import Sessions, address_of
 from shared.caller import Caller
 from shared.database import Database
 from shared.errors import Unavailable
@@ -72,15 +73,18 @@ class SupabaseProvider:
         return PendingLink(opened.request.email, opened.request.requested_by, age)
 
     def find_target(self, redirect_to: str | None) -> str | None:
+        if redirect_to is None or not self._requests.is_callback(redirect_to):
+            return redirect_to
         opened = self._requests.open_address(redirect_to)
-        return opened.request.redirect_to if opened else redirect_to
+        return opened.request.redirect_to if opened else None
 
     def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:
         try:
             answer = self.gotrue.client(asker).verify_otp({"token_hash": token, "type": "email"})
         except FAILURES as error:
             raise translate(error, LinkExpired) from error
-        return self._finish(answer, self._requests.open_address(redirect_to), asker)
+        opened = self._requests.open_address(redirect_to)
+        return self._finish(answer, opened if opened and opened.request.kind != "google" else None, asker)
 
     def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
         bucket = f"code-of:{email}"
@@ -91,10 +95,12 @@ class SupabaseProvider:
         if not permit["allowed"]:
             raise LinkExpired()
         try:
-            answer = self.gotrue.client(asker).verify_otp({"email": email, "token": code, "type": "email"})
+            answer = self.gotrue.client(asker).verify_otp(
+                {"email": to_ascii_domain(email), "token": code, "type": "email"}
+            )
         except FAILURES as error:
             found = translate(error, LinkExpired)
-            if isinstance(found, Unavailable):
+            if not isinstance(found, LinkExpired):  # it was never compared
                 self._database.call("return_permit", bucket=bucket)
             raise found from error
         self._database.call("return_permit", bucket=bucket)
@@ -103,7 +109,9 @@ class SupabaseProvider:
     def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:
         began = time.monotonic()
         try:
-            answer = self.gotrue.client(asker).sign_in_with_password({"email": email, "password": password})
+            answer = self.gotrue.client(asker).sign_in_with_password(
+                {"email": to_ascii_domain(email), "password": password}
+            )
         except FAILURES as error:
             found = translate(error, InvalidCredentials)
             if isinstance(found, InvalidCredentials):
@@ -180,7 +188,7 @@ class SupabaseProvider:
     def _finish(self, answer: AuthResponse, opened: Opened | None, asker: Asker) -> SignIn:
         session = _session(answer)
         request = opened.request if opened else None
-        if request and request.email and request.email != (session.user.email or "").lower():
+        if request and request.email and request.email != address_of(session.user):
             # Somebody put another request beside this link: the page named one person, it signs in another.
             self._sessions.end_at_gotrue(session.access_token)
             raise LinkExpired()

@@ -67,10 +67,16 @@ class Requests:
 
     def open_address(self, redirect_to: str | None) -> Opened | None:
         """As ``open``, of an address that ``address`` made."""
-        parts = urlsplit(redirect_to or "")
-        if f"{parts.scheme}://{parts.netloc}{parts.path}" != self._callback_url:
+        if redirect_to is None or not self.is_callback(redirect_to):
             return None
-        return self.open(parse_qs(parts.query).get("request", [""])[0])
+        return self.open(parse_qs(urlsplit(redirect_to).query).get("request", [""])[0])
+
+    def is_callback(self, address: str) -> bool:
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return False
+        return f"{parts.scheme}://{parts.netloc}{parts.path}" == self._callback_url
 
     def mark(self, request: Request, secret: str) -> str:
         """For the metadata of an account made by this request: how its password came about, and in which browser.

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import jwt
 import structlog
-from supabase_auth.types import Session
+from supabase_auth.types import Session, User
 
 from services.auth.addresses import normalise_email, present_name
 from services.auth.background import Background
@@ -56,6 +56,14 @@ class Claims:
             raise Unavailable("Sign-in is not answering. Try again in a moment.") from error
 
 
+def address_of(user: User) -> str | None:
+    """In our spelling; GoTrue has domains in ASCII, and takes addresses that we do not."""
+    try:
+        return normalise_email(user.email or "")
+    except ValueError:
+        return None
+
+
 class Sessions:
     def __init__(self, settings: AuthSettings, database: Database, gotrue: GoTrue) -> None:
         self._database = database
@@ -88,10 +96,9 @@ class Sessions:
         )
 
     def _record(self, session: Session, claims: Claims) -> dict[str, Any]:
-        user = session.user
-        if not user.email or user.email_confirmed_at is None or user.is_anonymous:
+        user, email = session.user, address_of(session.user)
+        if email is None or user.email_confirmed_at is None or user.is_anonymous:
             raise EmailNotConfirmed()
-        email = normalise_email(user.email)
         newcomer = self._policy.meet(email).as_json()
         newcomer["may_join"] = newcomer["may_join"] or user.invited_at is not None
         newcomer["name"] = _name(user.user_metadata, email)
