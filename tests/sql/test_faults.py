@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -117,7 +118,7 @@ def test_a_call_that_takes_too_long_may_have_happened(
         # service_role's counts for PostgREST, once it has read it; pulse_app's from its next login.
         for role in ("service_role", "pulse_app"):
             name = owner_url.rpartition("/")[2]
-            alter = sql.SQL("alter role {} in database {} set statement_timeout = '300ms'")
+            alter = sql.SQL("alter role {} in database {} set statement_timeout = '800ms'")
             owner.execute(alter.format(sql.Identifier(role), sql.Identifier(name)))
     if isinstance(database_port, SupabaseDatabase):
         request.getfixturevalue("project").postgrest.reload()
@@ -154,8 +155,8 @@ def test_a_function_that_is_not_there_has_not_been_migrated(
 
 @pytest.fixture
 def rpc(project: SupabaseProject) -> Iterator[SupabaseDatabase]:
-    """It waits for no answer longer than a second."""
-    port = SupabaseDatabase(project.url, project.secret_key, answer_seconds=1)
+    """It waits for no answer longer than two seconds."""
+    port = SupabaseDatabase(project.url, project.secret_key, answer_seconds=2)
     yield port
     port.close()
 
@@ -218,6 +219,15 @@ def test_an_answer_of_somebody_before_postgrest_is_known_by_its_status(
 ) -> None:
     project.gateway.mount("/rest/v1", Response(body, status, content_type="application/json"))
     assert kind_of(lambda: rpc.call("measure_outbox")) is kind
+
+
+def test_where_postgrest_keeps_details_to_itself_a_refusal_has_status_and_code(database: Migrated) -> None:
+    with SupabaseProject(database, verbose_errors=False) as project:
+        port = SupabaseDatabase(project.url, project.secret_key)
+        with pytest.raises(DatabaseRefusal) as refused:
+            port.call("get_user", caller=uuid4(), user_id=uuid4())
+        port.close()
+    assert (refused.value.status, refused.value.code) == (401, "account_unknown")
 
 
 def test_no_connection_free_in_time_never_ran(database: Migrated) -> None:
