@@ -124,7 +124,7 @@ begin atomic
         update public.outbox o set
             refusals = o.refusals + 1,
             leased_until = clock_timestamp() + interval '1 second' * o.refusals,
-            parked_at = case when o.refusals >= 4 then clock_timestamp() end
+            parked_at = (select clock_timestamp() where o.refusals >= 4)
         where o.id in (select value::uuid from jsonb_array_elements_text(ids))
         returning o.parked_at
     )
