@@ -29,6 +29,7 @@ from services.auth.supabase.errors import FAILURES, translate
 from services.auth.supabase.gotrue import READY_TIMEOUT, GoTrue
 from services.auth.supabase.keys import PublicKeys
 from services.auth.supabase.mailing import Mailing
+from services.auth.supabase.one_use import OneUse
 from services.auth.supabase.passwords import Passwords
 from services.auth.supabase.requests import Opened, Request, Requests, challenge, verifier
 from services.auth.supabase.sessions import Sessions, address_of
@@ -58,6 +59,7 @@ class SupabaseProvider:
         self._mailing = Mailing(database, self.gotrue, self._requests, self._passwords, settings.signup_policy, seals)
         self._accounts = Accounts(self.gotrue)
         self._keys = PublicKeys(self.gotrue)
+        self._one_use = OneUse(database)
 
     def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
         self._mailing.request_link(email, redirect_to, asker)
@@ -80,7 +82,8 @@ class SupabaseProvider:
 
     def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:
         try:
-            answer = self.gotrue.client(asker).verify_otp({"token_hash": token, "type": "email"})
+            with self._one_use.of_link(token):
+                answer = self.gotrue.client(asker).verify_otp({"token_hash": token, "type": "email"})
         except FAILURES as error:
             raise translate(error, LinkExpired) from error
         opened = self._requests.open_address(redirect_to)
@@ -95,9 +98,10 @@ class SupabaseProvider:
         if not permit["allowed"]:
             raise LinkExpired()
         try:
-            answer = self.gotrue.client(asker).verify_otp(
-                {"email": to_ascii_domain(email), "token": code, "type": "email"}
-            )
+            with self._one_use.of_code(to_ascii_domain(email), code):
+                answer = self.gotrue.client(asker).verify_otp(
+                    {"email": to_ascii_domain(email), "token": code, "type": "email"}
+                )
         except FAILURES as error:
             found = translate(error, LinkExpired)
             if not isinstance(found, LinkExpired):  # it was never compared
