@@ -1,10 +1,11 @@
-"""auth as a Flask app on a real Postgres, with the people who use it."""
+"""auth as a Flask app on a real Postgres, with each provider (providers.py), and the people who use it."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,20 +13,28 @@ from flask import Flask
 
 from ops.migrate import APP_ROLE
 from ops.postgres import Cluster
-from services.auth.app import create_app
-from services.auth.parts import Parts
 from services.auth.settings import AuthSettings
-from shared.postgres_database import PostgresDatabase
+from tests.auth import providers
+from tests.auth.providers import AUTH_SECRET, OWN_ORIGIN, PROVIDERS, SERVICE_TOKEN, Installation, MakeApp, Provider
+from tests.auth.providers import install as install_provider
+from tests.auth.providers import parts_of as parts_of
 from tests.auth.visitor import Visitor
-from tests.conftest import APP_PASSWORD
+from tests.conftest import APP_PASSWORD, Database
 
-SERVICE_TOKEN = "a-service-token-of-thirty-two-characters"
-AUTH_SECRET = "an-auth-secret-of-thirty-two-characters"
 PAGES = "http://localhost:3000"
-OWN_ORIGIN = "http://localhost:5001"
 
-MakeApp = Callable[..., Flask]
 Owner = Callable[..., list[tuple[object, ...]]]
+LetPass = Callable[[float], None]
+__all__ = ["AUTH_SECRET", "OWN_ORIGIN", "PAGES", "SERVICE_TOKEN", "LetPass", "MakeApp", "Owner", "parts_of", "running"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "provider" not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker("builtin_only")
+    assert mark is None or mark.args, "builtin_only needs its reason"
+    if mark is None:
+        metafunc.parametrize("provider", PROVIDERS, indirect=True, scope="module")
 
 
 def read_settings(database_url: str, **environ: str) -> AuthSettings:
@@ -40,29 +49,32 @@ def read_settings(database_url: str, **environ: str) -> AuthSettings:
     )
 
 
-@contextmanager
-def running(database_url: str, **environ: str) -> Iterator[Flask]:
-    app = create_app(read_settings(database_url, **environ))
-    app.config["CHECK_ANSWERS"] = True
-    try:
-        yield app
-    finally:
-        parts = parts_of(app)
-        parts.notices.close()
-        assert isinstance(parts.database, PostgresDatabase)
-        parts.database.close()
+def running(database_url: str, **environ: str) -> AbstractContextManager[Flask]:
+    return providers.running({"DATABASE_URL": database_url, **environ})
 
 
-def parts_of(app: Flask) -> Parts:
-    parts: Parts = app.extensions["pulse.auth"]
-    return parts
+@pytest.fixture(scope="module")
+def provider(request: pytest.FixtureRequest) -> Provider:
+    provider: Provider = getattr(request, "param", "builtin")
+    return provider
 
 
 @pytest.fixture
-def make_app(database_url: str) -> Iterator[MakeApp]:
+def installation(provider: Provider, database: Database, tmp_path: Path) -> Iterator[Installation]:
+    with install_provider(provider, database, tmp_path) as installation:
+        yield installation
+
+
+@pytest.fixture
+def make_app(installation: Installation) -> MakeApp:
     """Apps on the test's database, with further environment variables."""
-    with ExitStack() as stack:
-        yield lambda **environ: stack.enter_context(running(database_url, **environ))
+    return installation.make_app
+
+
+@pytest.fixture
+def let_pass(installation: Installation) -> LetPass:
+    """Makes what the provider keeps so many seconds older."""
+    return installation.let_pass
 
 
 @pytest.fixture
@@ -71,12 +83,15 @@ def app(make_app: MakeApp) -> Flask:
 
 
 @pytest.fixture(scope="module")
-def lasting_app(postgres: Cluster, template: str) -> Iterator[Flask]:
+def lasting_app(
+    provider: Provider, postgres: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flask]:
     """One app and database for many tests that don't mind each other's rows."""
     name = f"test_{secrets.token_hex(6)}"
     postgres.create_database(name, template)
-    with running(postgres.url(name, APP_ROLE, APP_PASSWORD)) as app:
-        yield app
+    database = Database(postgres.url(name, APP_ROLE, APP_PASSWORD), postgres.url(name))
+    with install_provider(provider, database, tmp_path_factory.mktemp("auth")) as installation:
+        yield installation.make_app()
     postgres.drop_database(name)
 
 

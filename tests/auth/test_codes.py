@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.auth.conftest import MakeApp, Owner
+from tests.auth.providers import OWN_TABLES, builtin_only
 from tests.auth.visitor import Visitor
 
 
@@ -39,6 +40,7 @@ def test_wrong_codes_count_against_every_live_code_of_the_address(newcomer: Visi
     assert [newcomer.confirm(email=newcomer.email, code=mail.code).status_code for mail in mails] == [403, 403, 403]
 
 
+@builtin_only(OWN_TABLES)
 def test_wrong_codes_at_once_are_all_counted(ann: Visitor, owner: Owner) -> None:
     mail = ann.ask()
     with ThreadPoolExecutor(8) as pool:

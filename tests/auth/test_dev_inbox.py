@@ -6,7 +6,10 @@ import pytest
 from flask import Flask
 
 from tests.auth.conftest import MakeApp, Owner
+from tests.auth.providers import MAILED, builtin_only
 from tests.auth.visitor import Visitor
+
+pytestmark = builtin_only(MAILED)
 
 
 def test_it_shows_mails_newest_first_as_json_and_as_a_page(ann: Visitor, ben: Visitor) -> None:

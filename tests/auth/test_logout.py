@@ -78,7 +78,7 @@ def test_signing_out_everywhere_ends_all_and_a_new_sign_in_works(ann: Visitor, b
         assert device.call("GET", "/auth/session").status_code == 401
         assert device.refresh().status_code == 401
     assert ben.call("GET", "/auth/session").status_code == 200
-    assert [row["user_id"] for row in revocations(ann)["revocations"]] == [ann.user["id"]]
+    assert ann.user["id"] in [row["user_id"] for row in revocations(ann)["revocations"]]
     assert Visitor(ann.app, ann.email).sign_in().call("GET", "/auth/session").status_code == 200
 
 

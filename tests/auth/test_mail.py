@@ -18,7 +18,10 @@ from services.auth.builtin.provider import BuiltinProvider
 from services.auth.mail.message import SignInMail
 from services.auth.mail.smtp import SmtpMailer, SmtpServer, parse_sender
 from tests.auth.conftest import OWN_ORIGIN, MakeApp, parts_of
+from tests.auth.providers import MAILED, builtin_only
 from tests.auth.visitor import Visitor
+
+pytestmark = builtin_only(MAILED)
 
 LINK = (
     OWN_ORIGIN + "/auth/confirm?token_hash=" + "x" * 43 + "&type=email&redirect_to=http%3A%2F%2Flocalhost%3A3000%2Fchat"

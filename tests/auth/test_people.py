@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from services.auth.people import remove_left_accounts
 from tests.auth.conftest import PAGES, MakeApp, Owner, parts_of
+from tests.auth.providers import INDEPENDENT, OWN_TABLES, builtin_only
 from tests.auth.test_logout import Websocket, revocations
 from tests.auth.test_logout import websocket as websocket  # a fixture
 from tests.auth.visitor import Visitor
@@ -82,6 +83,7 @@ def test_an_address_of_the_admins_becomes_one(make_app: MakeApp) -> None:
     assert create(ann, "dee@example.org").get_json()["role"] == "admin"
 
 
+@builtin_only(OWN_TABLES)
 def test_only_admins_make_people(cho: Visitor, owner: Owner) -> None:
     assert said(create(cho, "dee@example.org")) == (403, "not_allowed")
     assert said(create(Visitor(cho.app, ""), "dee@example.org")) == (401, "not_authenticated")
@@ -95,6 +97,7 @@ def test_an_address_that_is_known_is_refused_and_gets_no_mail(ann: Visitor, ben:
     assert len(ben.mails()) == before
 
 
+@builtin_only(OWN_TABLES)
 def test_the_same_address_at_the_same_moment_makes_one_account(ann: Visitor, owner: Owner) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: create(ann, "dee@example.org"), range(8)))
@@ -103,6 +106,7 @@ def test_the_same_address_at_the_same_moment_makes_one_account(ann: Visitor, own
     assert len(Visitor(ann.app, "dee@example.org").mails()) == 1
 
 
+@builtin_only(OWN_TABLES)
 def test_a_creation_that_broke_in_the_middle_is_finished_by_a_repeat(ann: Visitor, owner: Owner) -> None:
     owner("alter table public.users add constraint nobody_new check (email <> 'dee@example.org')")
     assert create(ann, "dee@example.org").status_code == 500
@@ -113,6 +117,7 @@ def test_a_creation_that_broke_in_the_middle_is_finished_by_a_repeat(ann: Visito
     assert Visitor(ann.app, "dee@example.org").sign_in().user["id"] == made.get_json()["id"]
 
 
+@builtin_only(INDEPENDENT)
 @pytest.mark.parametrize(
     "body",
     [
@@ -150,6 +155,7 @@ def test_nobody_else_changes_a_name(ben: Visitor, cho: Visitor) -> None:
     assert ben.call("GET", "/auth/session").get_json()["user"]["name"] == "Ben"
 
 
+@builtin_only(INDEPENDENT)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -175,6 +181,7 @@ def test_nothing_changes_to_nonsense(newcomer: Visitor, changes: dict[str, Any])
     assert [problem["field"] for problem in refused.get_json()["fields"]] == list(changes)
 
 
+@builtin_only(INDEPENDENT)
 @pytest.mark.parametrize(
     "name", ["x" * 80, "Ⲋ" * 80, "😀" * 80, "李", "👩‍👩‍👧", "Zoë d’Été-Ñu"], ids=lambda name: ascii(name)[:12]
 )
@@ -186,6 +193,7 @@ def test_a_name_may_be_any_that_people_have(newcomer: Visitor, name: str) -> Non
 # Deleting
 
 
+@builtin_only(OWN_TABLES)
 def test_somebody_who_leaves_is_signed_out_everywhere_and_forgotten(ben: Visitor, cho: Visitor, owner: Owner) -> None:
     phone = Visitor(ben.app, ben.email).sign_in()
     assert delete(ben, ben).status_code == 204
@@ -264,6 +272,7 @@ def test_the_websocket_service_is_told_to_close_the_sockets(make_app: MakeApp, w
     assert [(path, body) for path, _, body in websocket.told] == [("/disconnect", {"user_id": ben.user["id"]})]
 
 
+@builtin_only(OWN_TABLES)
 def test_a_deletion_that_broke_in_the_middle_locks_out_at_once_and_is_finished_later(
     ann: Visitor, ben: Visitor, owner: Owner
 ) -> None:
@@ -283,6 +292,7 @@ def test_a_deletion_that_broke_in_the_middle_locks_out_at_once_and_is_finished_l
     assert again.sign_in().user["id"] != ben.user["id"]
 
 
+@builtin_only(OWN_TABLES)
 def test_an_address_whose_account_is_still_to_be_removed_can_be_made_anew(
     ann: Visitor, ben: Visitor, owner: Owner
 ) -> None:

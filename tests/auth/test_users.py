@@ -7,7 +7,10 @@ import uuid
 import pytest
 from flask import Flask
 
+from tests.auth.providers import INDEPENDENT, builtin_only
 from tests.auth.visitor import Visitor
+
+pytestmark = builtin_only(INDEPENDENT)
 
 
 @pytest.fixture(scope="module")

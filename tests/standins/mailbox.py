@@ -49,11 +49,15 @@ class Mailbox:
         self.refusal: str | None = None
         self.host, self.port = "127.0.0.1", 0
         self._mails: list[ReceivedMail] = []
+        self._refused = 0
         self._arrived = threading.Condition()
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         await asyncio.sleep(self.delay_seconds)
         if self.refusal is not None:
+            with self._arrived:
+                self._refused += 1
+                self._arrived.notify_all()
             return self.refusal
         mail = _read(envelope)
         with self._arrived:
@@ -72,6 +76,11 @@ class Mailbox:
             found = self._arrived.wait_for(lambda: len(self.mails_to(address)) >= count, timeout=seconds)
             assert found, f"{len(self.mails_to(address))} of {count} mails to {address} arrived"
             return self.mails_to(address)[count - 1]
+
+    def wait_for_refusal(self, seconds: float = WAIT_SECONDS) -> None:
+        """Until a mail has been refused."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: self._refused > 0, timeout=seconds), "nothing was refused"
 
 
 class _Controller(Controller):  # type: ignore[misc]
