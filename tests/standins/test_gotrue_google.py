@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_password_nobody_confirmed_is_dropped(wire: Wire) -> None:
         ({"nonce": "x"}, {"nonce": "y"}),
     ],
 )
-def test_an_id_token_for_somebody_else_is_refused(wire: Wire, changed: dict[str, object], sent: dict[str, str]) -> None:
+def test_an_id_token_for_somebody_else_is_refused(wire: Wire, changed: dict[str, Any], sent: dict[str, str]) -> None:
     token = google(wire).google.id_token(ANN, **changed)
     refused = wire.post("/token?grant_type=id_token", provider="google", id_token=token, **sent)
     assert refused.status_code == 400
