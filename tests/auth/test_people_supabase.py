@@ -15,15 +15,22 @@ from tests.auth.conftest import parts_of
 from tests.auth.supabase_world import Person, World, open_world
 from tests.conftest import Database
 from tests.standins.faults import Kind
+from tests.standins.real_gotrue import PROGRAM
 
 USERS = "/auth/v1/admin/users"
 AWAY: tuple[Kind, ...] = ("bad gateway before", "bad gateway after", "hang up before", "hang up after")
 
 
+@pytest.fixture(params=[False, True] if PROGRAM else [False], ids=lambda real: "real" if real else "stand-in")
+def real(request: pytest.FixtureRequest) -> bool:
+    """Whether the project has the real server, which GOTRUE_BIN names."""
+    return bool(request.param)
+
+
 @pytest.fixture
-def world(database: Database) -> Iterator[World]:
+def world(database: Database, real: bool) -> Iterator[World]:
     """Only the invited may come in."""
-    with open_world(database, SIGNUP="invited", ADMIN_EMAILS="ann@example.org") as world:
+    with open_world(database, SIGNUP="invited", ADMIN_EMAILS="ann@example.org", real=real) as world:
         yield world
 
 
@@ -77,9 +84,9 @@ def test_whoever_an_admin_makes_is_invited_by_mail_and_comes_in(world: World, an
     assert "eve@example.org" not in accounts(world)
 
 
-def test_an_invitation_comes_also_where_the_project_lets_nobody_sign_up(database: Database) -> None:
+def test_an_invitation_comes_also_where_the_project_lets_nobody_sign_up(database: Database, real: bool) -> None:
     options = {"disable_signup": True}
-    with open_world(database, SIGNUP="invited", ADMIN_EMAILS="ann@example.org", auth=options) as world:
+    with open_world(database, SIGNUP="invited", ADMIN_EMAILS="ann@example.org", real=real, auth=options) as world:
         parts = parts_of(world.app)
         account = world.provider.create_account("ann@example.org", "Ann")
         made = {"user_id": account, "email": "ann@example.org", "name": "Ann", "is_admin": True}
