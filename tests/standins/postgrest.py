@@ -1,6 +1,6 @@
 """A small stand-in for PostgREST: its documented wire for functions, over a real Postgres.
 
-References are pages of docs.postgrest.org, references/…; ``test_postgrest.py`` tries their cases. Kept out: OpenAPI,
+References are pages of docs.postgrest.org, references/…; ``test_postgrest*.py`` try their cases. Kept out: OpenAPI,
 embedding, ranges, CSV, overloads told apart by type. Of tables it knows what it takes to see who may do what.
 """
 
