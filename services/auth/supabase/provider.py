@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -33,12 +34,12 @@ from services.auth.supabase.one_use import OneUse
 from services.auth.supabase.passwords import Passwords
 from services.auth.supabase.requests import Opened, Request, Requests, challenge, verifier
 from services.auth.supabase.sessions import Sessions, address_of
+from services.auth.supabase.tries import Tries
 from shared.caller import Caller
 from shared.database import Database
 from shared.errors import Unavailable
 
 CALLBACK = "/auth/callback"
-CODE_TRIES, CODE_WINDOW_SECONDS = 5, 600
 REFUSAL_SECONDS = 0.5  # GoTrue answers sooner for an address it does not know than for a wrong password
 
 
@@ -50,7 +51,6 @@ class SupabaseProvider:
     def __init__(self, settings: AuthSettings, database: Database, seals: Seals) -> None:
         secret = settings.auth_secret.get_secret_value()
         self.code_digits = settings.code_digits
-        self._database = database
         self._authorize_url = settings.supabase_browser_url + "/auth/v1/authorize"
         self.gotrue = _connect(settings)
         self._requests = Requests(secret, settings.auth_public_url + CALLBACK)
@@ -60,6 +60,7 @@ class SupabaseProvider:
         self._accounts = Accounts(self.gotrue)
         self._keys = PublicKeys(self.gotrue)
         self._one_use = OneUse(database)
+        self._tries = Tries(database)
 
     def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
         self._mailing.request_link(email, redirect_to, asker)
@@ -81,33 +82,23 @@ class SupabaseProvider:
         return opened.request.redirect_to if opened else None
 
     def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:
+        opened = self._requests.open_address(redirect_to)
+        if opened and opened.request.kind == "google":  # which its asker has seen, and not in a mail
+            opened = None
         try:
-            with self._one_use.of_link(token):
+            with nullcontext() if opened else self._tries.of_unsealed_link(), self._one_use.of_link(token):
                 answer = self.gotrue.client(asker).verify_otp({"token_hash": token, "type": "email"})
         except FAILURES as error:
             raise translate(error, LinkExpired) from error
-        opened = self._requests.open_address(redirect_to)
-        return self._finish(answer, opened if opened and opened.request.kind != "google" else None, asker)
+        return self._finish(answer, opened, asker)
 
     def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
-        bucket = f"code-of:{email}"
-        # Taken before it is tried, so that tries at the same time can't get around it.
-        permit = self._database.call(
-            "take_permit", bucket=bucket, permits=CODE_TRIES, window_seconds=CODE_WINDOW_SECONDS
-        )
-        if not permit["allowed"]:
-            raise LinkExpired()
+        address = to_ascii_domain(email)
         try:
-            with self._one_use.of_code(to_ascii_domain(email), code):
-                answer = self.gotrue.client(asker).verify_otp(
-                    {"email": to_ascii_domain(email), "token": code, "type": "email"}
-                )
+            with self._tries.of_code(email), self._one_use.of_code(address, code):
+                answer = self.gotrue.client(asker).verify_otp({"email": address, "token": code, "type": "email"})
         except FAILURES as error:
-            found = translate(error, LinkExpired)
-            if not isinstance(found, LinkExpired):  # it was never compared
-                self._database.call("return_permit", bucket=bucket)
-            raise found from error
-        self._database.call("return_permit", bucket=bucket)
+            raise translate(error, LinkExpired) from error
         return self._finish(answer, None, asker)
 
     def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:
