@@ -39,7 +39,7 @@ def choose_provider(settings: AuthSettings, database: Database) -> Choice:
     provider = BuiltinProvider(settings, own, seals, mailer)
 
     def install(app: Flask) -> None:
-        if settings.is_local and settings.smtp is None:
+        if settings.keeps_mails:
             dev_inbox.api.install(app)
 
     return Choice(provider, own, {"keys": provider.check_ready}, (lambda: own.call("sweep"),), install)

@@ -21,7 +21,8 @@ api = Api("development")
 @api.on("GET", "/dev/inbox", errors=(NotFound,))
 def show_inbox(query: InboxQuery) -> Answer[Inbox] | Response:
     """Mails of the last hour, newest first; a page for browsers. Only on loopback, only without SMTP."""
-    _check_at_home()
+    if not is_here():
+        raise NotFound()
     recipient = query.email.strip().lower() if query.email else None
     own = parts().own
     assert own is not None  # the route is the built-in provider's
@@ -31,12 +32,12 @@ def show_inbox(query: InboxQuery) -> Answer[Inbox] | Response:
     return Answer(mails)
 
 
-def _check_at_home() -> None:
-    """Raises NotFound when the request may come from elsewhere: through a proxy, or by a name that is not this host's.
+def is_here() -> bool:
+    """Whether mails are kept in the inbox, and whoever is asking may read it: at this machine, and not through a proxy.
 
     A foreign name in ``Host`` would be DNS rebinding, a page elsewhere that reads local addresses.
     """
     forwarded = any(name.lower().startswith(FORWARDING) for name in request.headers.keys())  # noqa: SIM118
     host = re.sub(r":\d*$", "", request.headers.get("Host", ""))
-    if forwarded or not is_loopback(host) or not is_loopback(request.remote_addr or ""):
-        raise NotFound()
+    at_home = not forwarded and is_loopback(host) and is_loopback(request.remote_addr or "")
+    return parts().settings.keeps_mails and at_home

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from flask import request
 
+from services.auth import dev_inbox
 from services.auth.askers import find_asker, remember_asker
 from services.auth.parts import parts
 from services.auth.provider import Asker, EmailNotConfirmed, InvalidCredentials, NotInvited, NotOffered, SignIn
@@ -37,7 +38,7 @@ def login(body: LoginRequest) -> Answer[LoginAnswer]:
     parts().limits.check_login(request.remote_addr)
     parts().provider.request_link(body.email, parts().redirects.choose(body.redirect_to), asker)
     _remember(asker)
-    return Answer(LinkSent(code_digits=parts().provider.code_digits))
+    return Answer(LinkSent(code_digits=parts().provider.code_digits, dev_inbox=dev_inbox.is_here()))
 
 
 @api.on("POST", "/auth/signup", status=202, errors=(OriginNotAllowed, TooManyRequests, NotOffered))

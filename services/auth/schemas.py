@@ -31,10 +31,11 @@ class LoginRequest(Input):
 
 
 class LinkSent(Output):
-    """``code_digits``: how long the mailed code is."""
+    """``code_digits``: how long the mailed code is; ``dev_inbox``: whether the mail is to be read at ``/dev/inbox``."""
 
     status: Literal["link_sent"] = "link_sent"
     code_digits: int
+    dev_inbox: bool
 
 
 class LoginAnswer(RootModel[LinkSent | Session]):

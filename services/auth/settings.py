@@ -191,6 +191,11 @@ class AuthSettings(DatabaseSettings):
         return self.supabase_public_url or self.supabase_url or ""
 
     @property
+    def keeps_mails(self) -> bool:
+        """In the development inbox, instead of sending them."""
+        return self.is_local and self.smtp_url is None and self.supabase_url is None
+
+    @property
     def own_origin(self) -> str:
         return origin_of(self.auth_public_url)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,8 +28,9 @@ def test_known_unknown_uninvited_and_throttled_addresses_get_the_same_answer(mak
         for email in (ann.email, "nobody@example.org")
     ]
     answers += [throttled.call("POST", "/auth/login", json={"email": ann.email}) for _ in range(7)]
-    body = b'{"status":"link_sent","code_digits":6}'
-    assert {(answer.status_code, answer.get_data()) for answer in answers} == {(202, body)}
+    (body,) = {answer.get_data() for answer in answers}
+    assert json.loads(body).keys() == {"status", "code_digits", "dev_inbox"}
+    assert {answer.status_code for answer in answers} == {202}
     assert len({tuple(sorted(strip(answer.headers).items())) for answer in answers}) == 1
     assert len(throttled.mails()) == 5
     assert Visitor(closed, "nobody@example.org").mails() == []

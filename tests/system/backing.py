@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 import requests
 
 from tests.conftest import Database
 from tests.standins.project import AUTHENTICATOR_PASSWORD, SupabaseProject
+from tests.standins.real_gotrue import PROGRAM
 
 Mode = Literal["embedded", "supabase"]
 
@@ -89,7 +93,10 @@ class Embedded:
 
 
 class OnSupabase:
-    """A project of its own: people sign in at (a stand-in for) Supabase Auth, the data is reached by RPC only."""
+    """A project of its own: people sign in at Supabase Auth, the data is reached by RPC only.
+
+    Auth is the real server where GOTRUE_BIN names one, else the stand-in for it.
+    """
 
     mode: Mode = "supabase"
 
@@ -115,7 +122,8 @@ class OnSupabase:
             "access_token_seconds": 600,
             "mail_every_seconds": 0,
         }
-        self._project = self._stack.enter_context(SupabaseProject(self._database, auth=auth))
+        real = Path(self._stack.enter_context(TemporaryDirectory(prefix="pulse-"))) if PROGRAM else None
+        self._project = self._stack.enter_context(SupabaseProject(self._database, auth=auth, real_auth=real))
         self.secrets = [self._project.secret_key, self._project.jwt_secret, AUTHENTICATOR_PASSWORD]
         return self._project.settings
 
@@ -132,6 +140,8 @@ class OnSupabase:
 
     @contextmanager
     def short_tokens(self, seconds: int) -> Iterator[dict[str, str]]:
+        if PROGRAM:
+            pytest.skip("the real server keeps to the token length it was started with")
         usual = self._project.gotrue.options.access_token_seconds
         self._project.gotrue.change(access_token_seconds=seconds)
         try:
@@ -141,8 +151,8 @@ class OnSupabase:
 
     @contextmanager
     def _later(self, seconds: int) -> Iterator[None]:
-        self._project.gotrue.let_pass(seconds)
+        self._project.auth_server.let_pass(seconds)
         try:
             yield
         finally:
-            self._project.gotrue.let_pass(-seconds)
+            self._project.auth_server.let_pass(-seconds)

@@ -44,14 +44,4 @@ export class AuthApi {
   inboxUrl(email: string): string {
     return `${this.#base}/dev/inbox?email=${encodeURIComponent(email)}`;
   }
-
-  /** Whether this server keeps mails in a development inbox instead of sending them. */
-  async hasInbox(email: string): Promise<boolean> {
-    try {
-      await this.#open.send("/dev/inbox", { query: { email }, timeoutMs: 4_000 });
-      return true;
-    } catch {
-      return false;
-    }
-  }
 }

@@ -427,7 +427,7 @@ export interface components {
         };
         /**
          * LinkSent
-         * @description ``code_digits``: how long the mailed code is.
+         * @description ``code_digits``: how long the mailed code is; ``dev_inbox``: whether the mail is to be read at ``/dev/inbox``.
          */
         LinkSent: {
             /**
@@ -438,6 +438,8 @@ export interface components {
             status?: "link_sent";
             /** Code Digits */
             code_digits: number;
+            /** Dev Inbox */
+            dev_inbox: boolean;
         };
         /**
          * LoginAnswer

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type ReactElement, type SyntheticEvent } from "react";
+import { useRef, useState, type ReactElement, type SyntheticEvent } from "react";
 import { inWords, isStatus } from "../../api/errors";
 import { useClient } from "../../state/context";
 import { Button } from "../../ui/button";
@@ -10,6 +10,7 @@ interface Props {
   email: string;
   redirectTo: string;
   digits: number;
+  inbox: boolean;
   waitSeconds: number;
   onOther: () => void;
 }
@@ -19,21 +20,12 @@ function inLetters(digits: number): string {
   return ["six", "seven", "eight", "nine", "ten"][digits - 6] ?? String(digits);
 }
 
-export function CodeForm({ email, redirectTo, digits, waitSeconds, onOther }: Props): ReactElement {
+export function CodeForm({ email, redirectTo, digits, inbox, waitSeconds, onOther }: Props): ReactElement {
   const { auth, session } = useClient();
   const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
-  const [inbox, setInbox] = useState(false);
   const field = useRef<HTMLInputElement>(null);
-
-  useEffect(() => {
-    let gone = false;
-    void auth.hasInbox(email).then((found) => !gone && setInbox(found));
-    return () => {
-      gone = true;
-    };
-  }, [auth, email]);
 
   async function confirm(typed: string): Promise<void> {
     if (busy) return;

@@ -12,9 +12,10 @@ interface Props {
   onSent: (sent: Sent) => void;
 }
 
-/** How long the mailed code is, and how long until another mail may be asked for. */
+/** How long the mailed code is, whether this server only shows its mails, and how long until another may be asked for. */
 export interface Sent {
   digits: number;
+  inbox: boolean;
   waitSeconds: number;
 }
 
@@ -37,9 +38,9 @@ export function EmailForm({ email, redirectTo, onChange, onSent }: Props): React
     setBusy(true);
     setProblem(null);
     try {
-      const { code_digits: digits } = await auth.requestLink(address, redirectTo);
+      const { code_digits: digits, dev_inbox: inbox } = await auth.requestLink(address, redirectTo);
       onChange(address);
-      onSent({ digits, waitSeconds: RESEND_SECONDS });
+      onSent({ digits, inbox, waitSeconds: RESEND_SECONDS });
     } catch (error) {
       setProblem(inWords(error));
       setBusy(false);
