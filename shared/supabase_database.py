@@ -83,7 +83,8 @@ class SupabaseDatabase:
                         max_keepalive_connections=self._connections,
                         keepalive_expiry=IDLE_SECONDS,
                     ),
-                    trust_env=False,  # the secret key must not go through a proxy meant for other things
+                    # HTTPS_PROXY and SSL_CERT_FILE count; a proxy meant for the outside must not see plain calls.
+                    trust_env=self._url.startswith("https://"),
                     event_hooks={"response": [self._note_status]},
                 )
                 options = ClientOptions(

@@ -79,7 +79,8 @@ class GoTrue:
                 # HTTP/1.1: httpcore's HTTP/2 is not safe under several threads.
                 self._http = httpx.Client(
                     http2=False,
-                    trust_env=False,
+                    # HTTPS_PROXY and SSL_CERT_FILE count; a proxy meant for the outside must not see plain calls.
+                    trust_env=self._url.startswith("https://"),
                     timeout=TIMEOUT,
                     limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
                 )
