@@ -1,7 +1,7 @@
 """How often somebody may be wrong before GoTrue is asked: it counts no wrong codes itself.
 
 A link's token is only the SHA-224 of address and code (supabase/auth, GenerateTokenHash), so whoever knows an address
-can work out all its links. A seal can't be worked out, and is in the mail only: links without one are counted, together.
+can work out all its links. A seal can't be worked out, and is in the mail only: links without one share their tries.
 """
 
 from __future__ import annotations
