@@ -117,10 +117,7 @@ def test_the_sweep_removes_what_is_over_and_keeps_what_counts(owner: Owner) -> N
         "insert into builtin_auth.links (email, token_hash, code_hash, mailed, expires_at)"
         " values ('a@b', 'old', '', true, now() - interval '61 minutes'), ('a@b', 'new', '', true, now())"
     )
-    owner(
-        "insert into public.permits"
-        " values ('old', '{}', now() - interval '1 second'), ('new', '{}', now() + '1 h')"
-    )
+    owner("insert into public.permits values ('old', '{}', now() - interval '1 second'), ('new', '{}', now() + '1 h')")
     owner(
         "insert into builtin_auth.inbox (recipient, subject, link, code, sent_at)"
         " values ('a@b', '', '', '', now() - interval '61 minutes'), ('a@b', '', '', '', now())"
