@@ -84,7 +84,9 @@ INSIDE = [
     "/auth/v1/user",
     "/auth/v1/health",
     "/auth/v1/settings",
-    "/auth/v1/verify/more",
+    "/auth/v1/verify",
+    "/auth/v1/verify?token=x&type=email",
+    "/auth/v1/callback/more",
 ]
 DISGUISES = [
     "/metrics/",
@@ -95,8 +97,8 @@ DISGUISES = [
     "/conversations/../internal/presence",
     "/conversations/..%2finternal%2fpresence",
     "/users/%2e%2e/revocations",
-    "/auth/v1/verify/../admin/users",
-    "/auth/v1/verify%2f..%2fadmin%2fusers",
+    "/auth/v1/callback/../admin/users",
+    "/auth/v1/callback%2f..%2fadmin%2fusers",
     "/auth//v1/admin/users",
     "/AUTH/V1/admin/users",
     "/auth/./v1/token",
@@ -152,17 +154,18 @@ def test_no_disguise_of_a_path_reaches_what_is_inside(path: str, gateway: Gatewa
     assert status == 404 or body["service"] == "pages"
 
 
-@pytest.mark.parametrize("name", ["authorize", "callback", "verify"])
+@pytest.mark.parametrize("name", ["authorize", "callback"])
 def test_of_the_project_only_what_browsers_are_sent_to_is_public(name: str, gateway: Gateway) -> None:
     status, body, _ = ask(gateway.public_url, f"/auth/v1/{name}?a=b")
     assert (status, body["service"], body["path"]) == (200, "auth-server", f"/{name}?a=b")
+    assert ask(gateway.public_url, f"/auth/v1/{name}?a=b", "POST")[0] == 404
 
 
 def test_the_gateway_answers_for_itself(gateway: Gateway) -> None:
     assert ask(gateway.public_url, "/healthz")[:2] == (200, {"status": "alive"})
 
 
-@pytest.mark.parametrize("path", ["/auth/login", "/chat/send", "/socket.io/", "/", "/auth/v1/verify"])
+@pytest.mark.parametrize("path", ["/auth/login", "/chat/send", "/socket.io/", "/", "/auth/v1/callback"])
 def test_nobody_says_who_the_caller_is_but_the_gateway(path: str, gateway: Gateway) -> None:
     spoofed = {
         "X_Forwarded_For": "203.0.113.9, 198.51.100.7",
