@@ -6,6 +6,7 @@ import logging
 import sys
 
 import structlog
+from pydantic import ValidationError
 from structlog.typing import EventDict, WrappedLogger
 
 REDACTED = {
@@ -26,6 +27,12 @@ def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict
     for key in REDACTED & event.keys():
         event[key] = "[redacted]"
     return event
+
+
+def name_cause(error: BaseException) -> str:
+    """What brought ``error`` about, for a log line. pydantic's errors quote their input, which may be a token."""
+    cause = error.__cause__ or error
+    return type(cause).__name__ if isinstance(cause, ValidationError) else repr(cause)
 
 
 def configure_logs(service: str, log_format: str = "json", level: str = "info") -> None:

@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared import errors
 from shared.errors import AppError
+from shared.logs import name_cause
 from shared.metrics import REQUEST_SECONDS, REQUESTS, render_metrics
 from shared.openapi import install_docs
 from shared.settings import Settings
@@ -119,7 +120,7 @@ def answer(error: AppError, cause: HTTPException | None = None) -> Response:
     if cause is not None and getattr(cause, "valid_methods", None):
         response.headers["Allow"] = ", ".join(sorted(cause.valid_methods))  # type: ignore[attr-defined]
     if error.status >= 500:
-        log.warning("failed", error_code=error.code, cause=repr(error.__cause__ or error))
+        log.warning("failed", error_code=error.code, cause=name_cause(error))
     return response
 
 

@@ -20,6 +20,7 @@ from services.auth.provider import AuthProvider
 from services.auth.schemas import NewUser, UserChanges
 from shared.database import Database
 from shared.errors import AppError, Unavailable
+from shared.logs import name_cause
 
 REMOVE_SECONDS = 60.0
 REMOVED_AT_ONCE = 100
@@ -39,7 +40,7 @@ def create_user(parts: Parts, caller: UUID, new: NewUser) -> dict[str, Any]:
         parts.provider.request_link(new.email, parts.redirects.choose(None), None)
     except AppError as error:
         # The person is there and asks for a link on the sign-in page as everybody does.
-        log.warning("invitation_not_mailed", account=user["id"], cause=repr(error.__cause__ or error))
+        log.warning("invitation_not_mailed", account=user["id"], cause=name_cause(error))
     return user
 
 
@@ -92,7 +93,7 @@ def remove_left_accounts(database: Database, provider: AuthProvider) -> int:
             remove_account(database, provider, UUID(user_id))
             removed += 1
         except AppError as error:
-            log.warning("account_not_removed", account=user_id, cause=repr(error.__cause__ or error))
+            log.warning("account_not_removed", account=user_id, cause=name_cause(error))
     return removed
 
 
