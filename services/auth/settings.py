@@ -96,7 +96,7 @@ class AuthSettings(DatabaseSettings):
     signup: Annotated[str, AfterValidator(_check_signup)] | None = Field(
         None,
         alias="SIGNUP",
-        description="who may join: open, invited or domains:example.org; open on loopback, else invited",
+        description="who may join: open, invited or domains:example.org; open while all is on loopback, else invited",
     )
     admin_emails: Annotated[tuple[Email, ...], BeforeValidator(split_words)] = Field(
         (), alias="ADMIN_EMAILS", description="addresses that become admins and may always join, comma separated"
@@ -187,6 +187,12 @@ class AuthSettings(DatabaseSettings):
         return is_loopback(self.host)
 
     @property
+    def is_private(self) -> bool:
+        """Loopback for browsers as well: a proxy on this machine may publish what is bound to it."""
+        urls = (self.public_url, self.auth_public_url)
+        return self.is_local and all(is_loopback(urlsplit(url).hostname or "") for url in urls)
+
+    @property
     def supabase_browser_url(self) -> str:
         return self.supabase_public_url or self.supabase_url or ""
 
@@ -214,7 +220,7 @@ class AuthSettings(DatabaseSettings):
     @property
     def signup_policy(self) -> SignupPolicy:
         return SignupPolicy(
-            domains=parse_signup(self.signup or ("open" if self.is_local else "invited")),
+            domains=parse_signup(self.signup or ("open" if self.is_private else "invited")),
             admin_emails=frozenset(self.admin_emails),
-            first_is_admin=self.is_local,
+            first_is_admin=self.is_private,
         )

@@ -57,7 +57,10 @@ def test_a_program_without_origin_gets_the_token_and_no_cookies(ann: Visitor) ->
 
 def test_cookies_are_secure_on_https_and_may_span_hosts(make_app: MakeApp) -> None:
     app = make_app(
-        PUBLIC_URL="https://chat.example.org", AUTH_PUBLIC_URL="https://auth.example.org", COOKIE_DOMAIN="example.org"
+        PUBLIC_URL="https://chat.example.org",
+        AUTH_PUBLIC_URL="https://auth.example.org",
+        COOKIE_DOMAIN="example.org",
+        SIGNUP="open",
     )
     answer = sign_in(app.test_client(), Visitor(app, "ann@example.org"), "https://chat.example.org")
     assert all("; Secure" in one and "; Domain=example.org" in one for one in cookies(answer).values())

@@ -57,6 +57,17 @@ def test_beyond_loopback_mail_must_go_out() -> None:
         assert read_settings(URL, HOST=host).signup_policy.domains is None
 
 
+def test_only_what_nobody_elsewhere_can_open_lets_strangers_in_and_makes_the_first_of_them_admin() -> None:
+    for origin in ("http://localhost:3000", "http://127.0.0.1:8080", "http://[::1]:3000"):
+        policy = read_settings(URL, PUBLIC_URL=origin, AUTH_PUBLIC_URL=origin).signup_policy
+        assert (policy.domains, policy.first_is_admin) == (None, True)
+    for origin in ("https://chat.example.org", "http://192.0.2.7"):
+        behind_a_proxy = {"HOST": "127.0.0.1", "PUBLIC_URL": origin, "AUTH_PUBLIC_URL": origin}
+        policy = read_settings(URL, **behind_a_proxy).signup_policy
+        assert (policy.domains, policy.first_is_admin) == (frozenset(), False)
+        assert read_settings(URL, SIGNUP="open", **behind_a_proxy).signup_policy.domains is None
+
+
 def test_smtp_needs_a_sender_and_neither_may_be_nonsense() -> None:
     assert problems(SMTP_URL="smtp://localhost")[0].startswith("MAIL_FROM: is needed beside SMTP_URL")
     for url in ("localhost:25", "http://localhost", "smtp://", "smtp://localhost:99999", "smtp://localhost?timeout=0"):
