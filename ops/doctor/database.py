@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Generator
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 
-from ops.addresses import read_address, without_password
+from ops.addresses import find_host, read_address, without_password
 from ops.doctor.limits import SECONDS, within
 from ops.doctor.lines import Line, fail, ok
 from ops.doctor.setup import Setup
@@ -58,7 +57,7 @@ def check_login(setup: Setup) -> Generator[Line, None, bool]:
         yield fail(name, str(reason), _remedy(url, str(reason)))
         return False
     user, is_super, bypasses, is_service, version, policies = row
-    place = urlsplit(url)
+    place = read_address(name, url)
     if version < OLDEST:
         yield fail(name, f"PostgreSQL {version}", f"Pulse needs {OLDEST} or later")
     elif is_super or bypasses:
@@ -69,9 +68,8 @@ def check_login(setup: Setup) -> Generator[Line, None, bool]:
     elif not policies:
         yield fail(name, "no row level security policy for service_role: every table reads empty", "run `make migrate`")
     else:
-        yield ok(
-            name, f"logs in as {user} at {place.hostname}:{place.port or 5432}, PostgreSQL {version}, bound by RLS"
-        )
+        where = f"{place.get('host', '')}:{place.get('port', 5432)}"
+        yield ok(name, f"logs in as {user} at {where}, PostgreSQL {version}, bound by RLS")
         return True
     return False
 
@@ -120,7 +118,7 @@ def check_owner(setup: Setup) -> Generator[Line, None, list[str] | None]:
 
 
 def _remedy(url: str, reason: str) -> str:
-    host = urlsplit(url).hostname or ""
+    host = find_host(url)
     if "password authentication failed" in reason or "no such user" in reason.lower():
         return "check user and password; `make migrate` with both addresses gives pulse_app the one in DATABASE_URL"
     if host.startswith("db.") and host.endswith(".supabase.co"):

@@ -310,6 +310,20 @@ def test_a_database_that_does_not_let_us_in_is_explained_without_the_password(
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://postgres.abc:[hush]@127.0.0.1/postgres",
+        "postgresql://postgres.abc:hu[s]h@127.0.0.1/postgres",
+        "postgresql://postgres.abc:hush@[::1",
+    ],
+)
+def test_an_address_with_brackets_is_explained_without_its_password(tmp_path: Path, url: str) -> None:
+    lines = ask(None, tmp_path, DATABASE_URL=url, MIGRATE_DATABASE_URL=url)
+    assert {"DATABASE_URL", "MIGRATE_DATABASE_URL"} <= texts(lines, "FAIL").keys()
+    assert "hu" not in "".join(line.text for line in lines)
+
+
+@pytest.mark.parametrize(
     ("settings", "name", "said"),
     [
         (
