@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
@@ -74,8 +75,8 @@ class Stack:
             process.wait_until_ready()
 
     def stop(self) -> None:
-        for process in self.processes:
-            process.stop()
+        with ThreadPoolExecutor(len(self.processes)) as pool:
+            list(pool.map(Process.stop, self.processes))
 
     def another(self, process: Process, name: str, **settings: str) -> Process:
         """One more process of the same service on a port of its own, with these settings changed. Not started."""
