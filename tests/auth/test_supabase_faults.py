@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.auth.providers import PROVIDERS, Provider, Supabase, install_supabase
+from services.auth.supabase.keys import PublicKeys
+from services.auth.supabase.provider import SupabaseProvider
+from tests.auth.providers import PROVIDERS, SERVICE_TOKEN, Provider, Supabase, install_supabase, parts_of
 from tests.auth.visitor import Visitor
 from tests.conftest import Database
 
+KEYS = "/.well-known/jwks.json"
 VERIFY, TOKEN, ALL = "/auth/v1/verify", "/auth/v1/token", "/auth/v1/"
 FOR_GOOD = 1_000
 MakeSupabase = Callable[..., Supabase]
@@ -43,6 +46,13 @@ def ann(supabase: Supabase) -> Visitor:
 
 def ask(visitor: Visitor) -> TestResponse:
     return visitor.call("POST", "/auth/login", json={"email": visitor.email})
+
+
+def wait_until(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
@@ -114,8 +124,57 @@ def test_a_server_that_hangs_is_waited_for_only_so_long(supabase: Supabase, ann:
         assert ann.call("GET", "/readyz").status_code == 503
         assert {refusal(answer.result()) for answer in answers} == {(503, "unavailable")}
         assert time.monotonic() - began < 30
-    ann.keep(ann.refresh())
+    wait_until(lambda: ann.refresh().status_code == 200)  # for 3 s it counts as away
     assert other.confirm(token_hash=mail.token).status_code == 200
+
+
+def test_a_server_that_hangs_takes_no_thread_from_what_does_without_it(supabase: Supabase, ann: Visitor) -> None:
+    headers = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
+    with (
+        ThreadPoolExecutor(8) as service,  # as many threads as auth has
+        supabase.project.gateway.faults.inject("hang before", TOKEN, times=FOR_GOOD),
+    ):
+        began = time.monotonic()
+        refreshing = [service.submit(ann.refresh, "x" * 12) for _ in range(24)]
+        listing = service.submit(ann.call, "GET", "/revocations", headers=headers)
+        assert listing.result().status_code == 200
+        assert refusal(service.submit(ann.refresh, "x" * 12).result()) == (503, "unavailable")
+        assert time.monotonic() - began < 8  # and not the 11 s that GoTrue has, several times over
+    assert {one.result().status_code for one in refreshing} <= {401, 503}
+
+
+def test_a_server_that_only_takes_its_time_is_not_taken_for_away(supabase: Supabase, ann: Visitor) -> None:
+    people = [Visitor(ann.app, f"p{n}@example.org").sign_in() for n in range(6)]
+    with (
+        supabase.project.gateway.faults.inject("delay", TOKEN, times=FOR_GOOD, seconds=0.3),
+        ThreadPoolExecutor(len(people)) as pool,
+    ):
+        assert {answer.status_code for answer in pool.map(Visitor.refresh, people)} == {200}
+
+
+def test_known_keys_are_served_while_newer_ones_are_asked_for_in_vain(supabase: Supabase, ann: Visitor) -> None:
+    listed = ann.call("GET", KEYS).get_json()
+    provider = parts_of(ann.app).provider
+    assert isinstance(provider, SupabaseProvider)
+    keys = PublicKeys(provider.gotrue, refetch_seconds=0.0)
+    assert keys.known() == listed["keys"]
+    with (
+        ThreadPoolExecutor(1) as pool,
+        supabase.project.gateway.faults.inject("hang before", "/auth/v1/.well-known", times=FOR_GOOD) as fault,
+    ):
+        asking = pool.submit(keys.known)
+        wait_until(lambda: fault.met > 0)
+        began = time.monotonic()
+        assert [keys.known() for _ in range(3)] == [listed["keys"]] * 3
+        assert time.monotonic() - began < 1.5
+        assert asking.result() == listed["keys"]
+        assert time.monotonic() - began < 6
+
+
+def test_without_any_keys_nothing_is_made_up_for_them(supabase: Supabase) -> None:
+    app = supabase.make_app()
+    with supabase.project.gateway.faults.inject("bad gateway before", "/auth/v1/.well-known", times=FOR_GOOD):
+        assert refusal(app.test_client().get(KEYS)) == (503, "unavailable")
 
 
 def test_a_slow_mail_server_keeps_nobody_waiting(supabase: Supabase, ann: Visitor) -> None:
