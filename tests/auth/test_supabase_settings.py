@@ -68,12 +68,17 @@ def test_every_code_of_gotrues_is_in_the_document_with_what_it_becomes() -> None
 
 
 def test_only_what_may_do_better_in_a_moment_is_tried_again_and_none_of_it_is_a_refusal() -> None:
-    passing = [
+    passing: list[Exception] = [
         AuthRetryableError("<html>", 502),
         AuthUnknownError("", ValueError()),
         AuthApiError("Database error", 500, "unexpected_failure"),
         httpx.ReadTimeout(""),
     ]
+    unread = AuthUnknownError("", ValueError())
+    unread.__cause__ = httpx.HTTPStatusError(
+        "", request=httpx.Request("POST", "http://x"), response=httpx.Response(403, text="<html>")
+    )
+    passing.append(unread)
     for error in passing:
         assert is_passing(error)
         assert type(translate(error, LinkExpired)) is Unavailable
@@ -109,3 +114,12 @@ def test_a_429_says_how_long_to_wait(text: str, header: str | None, seconds: int
     found = translate(error)
     assert isinstance(found, TooManyRequests)
     assert found.retry_after_seconds == seconds
+
+
+def test_a_429_of_a_gateway_that_writes_no_json_is_one_too() -> None:
+    error = AuthUnknownError("", ValueError())
+    answer = httpx.Response(429, headers={"Retry-After": "9"}, text="<html>")
+    error.__cause__ = httpx.HTTPStatusError("", request=httpx.Request("POST", "http://x"), response=answer)
+    found = translate(error)
+    assert isinstance(found, TooManyRequests)
+    assert found.retry_after_seconds == 9

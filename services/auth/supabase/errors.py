@@ -5,7 +5,6 @@ Clients never see GoTrue's own words: they name settings, and some tell whether 
 
 from __future__ import annotations
 
-import math
 import re
 
 import httpx
@@ -52,6 +51,7 @@ CODES: dict[str, type[AppError]] = {
     "over_email_send_rate_limit": TooManyRequests,
 }
 RETRY_SECONDS = 60
+LONGEST_RETRY_SECONDS = 3600
 SECONDS = re.compile(r"after (\d+) second")
 
 log = structlog.get_logger()
@@ -61,11 +61,11 @@ def translate(error: Exception, malformed: type[AppError] = Unavailable) -> AppE
     """The contract's error for one of FAILURES; ``malformed`` when GoTrue can't make sense of what a client sent."""
     if isinstance(error, AuthWeakPasswordError):
         return Malformed(fields=[{"field": "password", "problem": "is too weak: " + ", ".join(error.reasons)}])
+    if is_limited(error):
+        return TooManyRequests(retry_after_seconds=_wait(error))
     if not isinstance(error, AuthApiError) or error.status >= 500:
         return Unavailable("Sign-in is not answering. Try again in a moment.")
     code = str(error.code)
-    if error.status == 429:
-        return TooManyRequests(retry_after_seconds=_wait(error))
     if code in CODES:
         return CODES[code]()
     is_oauth = error.code is None and error.status == 400  # RFC 6749's errors have no code of GoTrue's
@@ -81,10 +81,20 @@ def is_passing(error: Exception) -> bool:
     return not isinstance(error, AuthApiError) or error.status >= 500
 
 
-def _wait(error: AuthApiError) -> int:
+def is_limited(error: Exception) -> bool:
+    """A 429, also a gateway's whose body is no JSON, which the client knows only by what it was raised from."""
+    answer = _answer_of(error)
+    return getattr(error, "status", None) == 429 or (answer is not None and answer.status_code == 429)
+
+
+def _wait(error: Exception) -> int:
     """Seconds, as GoTrue's text or a gateway's header says them."""
-    found = SECONDS.search(error.message or "")
-    cause = error.__cause__
-    header = cause.response.headers.get("Retry-After", "") if isinstance(cause, httpx.HTTPStatusError) else ""
+    found = SECONDS.search(getattr(error, "message", None) or "")
+    answer = _answer_of(error)
+    header = answer.headers.get("Retry-After", "") if answer is not None else ""
     seconds = int(found[1]) if found else int(header) if header.isascii() and header.isdigit() else RETRY_SECONDS
-    return max(1, min(seconds, math.ceil(3600)))
+    return max(1, min(seconds, LONGEST_RETRY_SECONDS))
+
+
+def _answer_of(error: Exception) -> httpx.Response | None:
+    return error.__cause__.response if isinstance(error.__cause__, httpx.HTTPStatusError) else None
