@@ -21,7 +21,7 @@ from psycopg import sql
 
 from ops.addresses import read_address, without_password
 from ops.errors import SetupError
-from ops.output import complain
+from ops.output import complain, ends_quietly
 
 MIGRATIONS = Path(__file__).parent.parent / "supabase" / "migrations"
 APP_ROLE = "pulse_app"
@@ -209,6 +209,7 @@ def find_app_password(database_url: str) -> str | None:
     return parts.get("password") if parts.get("user", "").partition(".")[0] == APP_ROLE else None
 
 
+@ends_quietly
 def main() -> int:
     owner_url = os.environ.get("MIGRATE_DATABASE_URL")
     try:

@@ -3,6 +3,8 @@
 import os
 import select
 import sys
+from collections.abc import Callable
+from functools import wraps
 
 COLOURS = ("36", "33", "35", "32", "34", "31")
 LONGEST_LINE = 64 * 1024
@@ -61,3 +63,22 @@ class Lines:
 
 def complain(text: object) -> None:
     print(f"pulse: {text}", file=sys.stderr, flush=True)
+
+
+def ends_quietly(main: Callable[[], int]) -> Callable[[], int]:
+    """For commands: no traceback on ^C (exit code 130), nor when nobody reads what they print any more (141)."""
+
+    @wraps(main)
+    def run() -> int:
+        try:
+            code = main()
+            sys.stdout.flush()
+            return code
+        except KeyboardInterrupt:
+            return 130
+        except BrokenPipeError:
+            # Python flushes once more on its way out.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+
+    return run

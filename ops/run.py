@@ -18,7 +18,7 @@ from ops.plan import DATABASE, MODULES, make_cluster, make_migration, make_offer
 from ops.ports import find_obstacle
 from ops.settings import PORTS, RunSettings
 from ops.supervisor import Stopped, Supervisor
-from shared.settings import SettingsError
+from shared.settings import SettingsError, exit_with
 
 WIDTH = max(len(name) for name in (*MODULES, "postgres", "migrate"))
 
@@ -39,9 +39,7 @@ def main(words: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except SettingsError as error:
-        for problem in error.problems:
-            complain(problem)
-        return 2
+        exit_with(error, "pulse")
     except SetupError as error:
         complain(error)
         return 1

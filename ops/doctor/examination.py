@@ -30,7 +30,7 @@ def examine(setup: Setup) -> Lines:
     keys: list[dict[str, Any]] | None = None
     if setup.supabase_url:
         keys = yield from _examine_project(setup, recorded)
-    elif "JWT_KEYS" in setup.values:
+    elif setup.beside_compose:
         yield warn(
             "project", "the .env here is docker-compose.yml's, and only its containers reach its project", INSIDE
         )

@@ -1,4 +1,4 @@
-"""What is configured: the environment, then `.env`, then what `make run` would make up."""
+"""What is configured: the environment, then `.env` unless it is docker-compose.yml's, then what `make run` makes up."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,6 +23,8 @@ class Setup:
     values: Mapping[str, str]
     given: frozenset[str] = field(default_factory=frozenset)
     """Names that somebody set; the rest of `values` is made up."""
+    beside_compose: bool = False
+    """Whether `.env` is what `make keys` makes: its values are for the containers, and none of them is in `values`."""
 
     def get(self, name: str, default: str = "") -> str:
         return self.values.get(name, default)
@@ -60,13 +62,15 @@ class Setup:
 
 def read_setup(environ: Mapping[str, str], env_file: Path, var: Path) -> Setup:
     """Raises SettingsError and SetupError as `make run` does."""
-    given = {name: value for name, value in {**read_env_file(env_file), **environ}.items() if value != ""}
+    filed = read_env_file(env_file)
+    beside_compose = "JWT_KEYS" in {**filed, **environ}
+    given = {name: value for name, value in {**({} if beside_compose else filed), **environ}.items() if value != ""}
     settings = RunSettings.read(given)
     kept = load_secrets(var) if (var / "secrets.json").exists() else None
     values = make_offer(settings, kept or NOTHING_KEPT, given)
     if kept is None and "DATABASE_URL" not in given:
         values.pop("DATABASE_URL", None)
-    return Setup({name: value for name, value in values.items() if value}, frozenset(given))
+    return Setup({name: value for name, value in values.items() if value}, frozenset(given), beside_compose)
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """`make doctor` at a project that is set up right, and at one with each thing wrong that it looks for."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -343,9 +345,15 @@ def test_addresses_and_settings_that_do_not_fit_are_named(
 
 
 def test_the_env_file_of_the_compose_stack_is_told_from_settings_of_ones_own(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("PUBLIC_URL=http://localhost\nJWT_KEYS=[]\nSUPABASE_SECRET_KEY=a.b.c\n")
-    warned = texts(ask(None, tmp_path), "warn")
-    assert "docker compose run" in warned["project"]
+    compose = "PUBLIC_URL=https://chat.example.org\nSERVICE_TOKEN=of-the-containers\nSUPABASE_SECRET_KEY=a.b.c\n"
+    (tmp_path / ".env").write_text(f"{compose}JWT_KEYS='[]'\n")
+    lines = ask(None, tmp_path)
+    assert "docker compose run" in texts(lines, "warn")["project"]
+    # What runs beside the stack knows nothing of it.
+    assert texts(lines, "FAIL") == {}
+    assert "chat.example.org" not in "".join(line.text for line in lines)
+    setup = read_setup({"SIGNUP": "open"}, tmp_path / ".env", tmp_path)
+    assert (setup.get("SIGNUP"), setup.get("SERVICE_TOKEN"), setup.get("SUPABASE_SECRET_KEY")) == ("open", "", "")
 
 
 def test_an_env_file_is_read_as_compose_reads_it(tmp_path: Path) -> None:
@@ -357,17 +365,48 @@ def test_an_env_file_is_read_as_compose_reads_it(tmp_path: Path) -> None:
     assert (setup.get("SIGNUP"), setup.get("A")) == ("invited", "x # y")
 
 
+def command(folder: Path, **settings: str) -> tuple[list[str], dict[str, str]]:
+    """`make doctor` and its environment; an empty folder's, not this checkout's .env."""
+    given = {"PATH": os.environ["PATH"], "PULSE_VAR": str(folder), "PULSE_ENV_FILE": str(folder / ".env"), **settings}
+    return [sys.executable, "-m", "ops.doctor"], given
+
+
+def run(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    words, given = command(folder, **settings)
+    return subprocess.run(words, env=given, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
 def test_the_command_exits_with_1_for_a_failure_and_2_for_settings_it_cannot_read(
     database: Database, tmp_path: Path
 ) -> None:
-    def run(**settings: str) -> subprocess.CompletedProcess[str]:
-        given = {"PATH": os.environ["PATH"], "PULSE_VAR": str(tmp_path), **settings}
-        words = [sys.executable, "-m", "ops.doctor"]
-        return subprocess.run(words, env=given, cwd=ROOT, capture_output=True, text=True, timeout=60)
-
-    fine, wrong, unread = run(DATABASE_URL=database.url), run(DATABASE_URL=database.owner_url), run(CHAT_PORT="x")
-    assert (fine.returncode, wrong.returncode, unread.returncode) == (0, 1, 2)
+    fine, wrong = run(tmp_path, DATABASE_URL=database.url), run(tmp_path, DATABASE_URL=database.owner_url)
+    assert (fine.returncode, wrong.returncode) == (0, 1)
     assert fine.stdout.endswith("nothing to mend\n")
     assert wrong.stdout.endswith("1 to mend\n")
-    assert "CHAT_PORT" in unread.stderr
     assert database.owner_url.split(":")[2].split("@")[0] not in wrong.stdout + wrong.stderr
+    # By the file that is named, as much as by the environment.
+    (tmp_path / ".env").write_text("CHAT_PORT=x\n")
+    unread = run(tmp_path)
+    assert unread.returncode == 2
+    assert unread.stderr.startswith("pulse: CHAT_PORT")
+
+
+def test_interrupting_it_leaves_no_traceback(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        words, given = command(tmp_path, DATABASE_URL=f"postgresql://ann:x@127.0.0.1:{silent.getsockname()[1]}/none")
+        doctor = subprocess.Popen(words, env=given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with silent.accept()[0]:
+            doctor.send_signal(signal.SIGINT)
+            _, complaint = doctor.communicate(timeout=30)
+    assert (doctor.returncode, complaint) == (130, "")
+
+
+def test_nobody_who_reads_on_is_no_traceback_either(tmp_path: Path) -> None:
+    words, given = command(tmp_path)
+    doctor = subprocess.Popen(words, env=given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert doctor.stdout is not None
+    doctor.stdout.close()
+    doctor.stdout = None
+    _, complaint = doctor.communicate(timeout=60)
+    assert (doctor.returncode, complaint) == (141, "")

@@ -26,7 +26,9 @@ def free_ports() -> dict[str, str]:
 
 
 def run(var: Path, module: str = "ops.run", **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "PULSE_VAR": str(var), **settings}
+    # Not the checkout's own .env, which `make keys` makes.
+    own = {"PULSE_VAR": str(var), "PULSE_ENV_FILE": str(var / ".env")}
+    environment = {"PATH": os.environ["PATH"], **own, **settings}
     return subprocess.run([sys.executable, "-m", module], env=environment, capture_output=True, text=True, timeout=60)
 
 
