@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import pytest
+import requests
 from werkzeug.test import TestResponse
 
-from tests.auth.supabase_world import Browser, Person, World, link_of, open_world
+from tests.auth.supabase_world import Browser, Person, World, follow, link_of, open_world
 from tests.conftest import Database
 from tests.standins.mailbox import ReceivedMail
 from tests.standins.real_gotrue import PROGRAM
@@ -46,6 +47,21 @@ def log_in(person: Person, password: str) -> TestResponse:
     return person.call("POST", "/auth/login", json={"email": person.email, "password": password})
 
 
+def visit_verify(world: World, mail: ReceivedMail) -> None:
+    """As a mail scanner opens the stock template's link."""
+    query = {"token": link_of(mail)["token_hash"], "type": "signup"}
+    answer = requests.get(f"{world.project.url}/auth/v1/verify", query, allow_redirects=False, timeout=10)
+    assert "error" not in answer.headers["Location"], answer.headers["Location"]
+
+
+def straight_from_gotrue(person: Person, password: str) -> Person:
+    """Signed in at the project itself, past auth."""
+    session = person.world.provider.gotrue.client().sign_in_with_password({"email": person.email, "password": password})
+    assert session.session is not None
+    person.access_token, person.refresh_token = session.session.access_token, session.session.refresh_token
+    return person
+
+
 def make_known(world: World, name: str, password: str) -> Person:
     person = world.person(name)
     person.keep(person.use(mail_of_sign_up(person, password)))
@@ -55,9 +71,9 @@ def make_known(world: World, name: str, password: str) -> Person:
 def test_a_password_counts_once_its_mail_is_used(world: World) -> None:
     ann = world.person("ann")
     mail = mail_of_sign_up(ann, HORSE, name="Ann Lee")
-    early = log_in(ann, HORSE)
-    assert (early.status_code, early.get_json()["code"]) == (403, "email_not_confirmed")
-    assert log_in(ann, "wrong").get_json()["code"] == "invalid_credentials"
+    early, wrong, unknown = log_in(ann, HORSE), log_in(ann, "wrong"), log_in(world.person("nobody"), HORSE)
+    assert early.get_json()["code"] == "invalid_credentials"
+    assert early.get_data() == wrong.get_data() == unknown.get_data()
     assert ann.keep(ann.use(mail)).user["name"] == "Ann Lee"
     assert ann.keep(log_in(ann, HORSE)).user["email"] == ann.email
     assert log_in(ann, STAPLE).status_code == 401
@@ -108,9 +124,61 @@ def test_a_stranger_behind_auths_back_gets_nothing_either(world: World) -> None:
     assert log_in(ann, STAPLE).status_code == 401
 
 
+def test_whoever_confirms_past_our_pages_makes_no_password_count(world: World) -> None:
+    stranger, ann = world.person("ann"), world.person("ann")
+    visit_verify(world, mail_of_sign_up(stranger, STAPLE))
+    assert log_in(stranger, STAPLE).status_code == 401
+    theirs = straight_from_gotrue(stranger, STAPLE)
+    ann.enter()
+    assert log_in(stranger, STAPLE).status_code == 401
+    assert ann.call("GET", "/auth/session").status_code == 200
+    assert theirs.call("GET", "/auth/session").status_code == 401
+    assert theirs.refresh().status_code == 401
+
+
+def test_a_link_of_the_stock_template_opened_elsewhere_makes_no_password_count(open_one: OpenOne) -> None:
+    with open_one(templates=False) as world:
+        stranger, ann = world.person("ann"), Browser(world, "ann@example.org")
+        mail_of_sign_up(stranger, STAPLE)
+        back = follow(ann.ask_for_link().link)
+        assert Browser(world, ann.email).open(back).status_code == 403
+        assert log_in(stranger, STAPLE).status_code == 401
+        assert ann.open(follow(ann.ask_for_link().link)).status_code == 303
+        assert log_in(stranger, STAPLE).status_code == 401
+
+
+def test_ones_own_password_counts_once_one_has_come_in_by_the_browser_that_set_it(open_one: OpenOne) -> None:
+    with open_one(templates=False) as world:
+        ann, elsewhere = Browser(world, "ann@example.org"), world.person("ann")
+        ann.call("/auth/signup", {"email": ann.email, "password": HORSE})
+        assert Browser(world, ann.email).open(follow(world.mail(ann.email).link)).status_code == 403
+        assert log_in(elsewhere, HORSE).status_code == 401
+        assert ann.open(follow(ann.ask_for_link().link)).status_code == 303
+        assert log_in(elsewhere, HORSE).status_code == 200
+
+
+def test_a_password_that_could_not_be_replaced_does_not_count_later_either(world: World) -> None:
+    ann = world.person("ann")
+    world.provider.gotrue.client().sign_up({"email": ann.email, "password": STAPLE})
+    world.mail(ann.email)
+    with world.project.gateway.faults.inject("bad gateway before", "/auth/v1/admin/users"):
+        assert ann.use(ann.ask_for_link()).status_code == 503
+    assert log_in(ann, STAPLE).status_code == 401
+    world.project.auth_server.let_pass(3600)
+    ann.enter()
+    assert log_in(ann, STAPLE).status_code == 401
+
+
+def test_a_password_set_elsewhere_in_the_project_makes_nobody_come_in(world: World) -> None:
+    ann = world.person("ann")
+    world.provider.gotrue.admin().create_user({"email": ann.email, "password": HORSE, "email_confirm": True})
+    assert log_in(ann, HORSE).status_code == 401
+    ann.enter()
+    assert log_in(ann, HORSE).status_code == 401
+
+
 def test_a_password_of_ones_own_outlives_links_and_strangers_sign_ups(world: World) -> None:
     ann = make_known(world, "ann", HORSE)
-    world.project.auth_server.let_pass(3600)
     mail = mail_of_sign_up(world.person("ann"), STAPLE)  # a known address is mailed a link instead
     assert "confirm" in mail.link
     assert ann.use(mail).status_code == 200

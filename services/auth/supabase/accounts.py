@@ -12,6 +12,7 @@ from services.auth.addresses import to_ascii_domain
 from services.auth.background import Background
 from services.auth.supabase.errors import FAILURES, translate
 from services.auth.supabase.gotrue import GoTrue
+from services.auth.supabase.passwords import Passwords
 from shared.errors import Malformed, Unavailable
 
 PAGE = 1_000
@@ -21,8 +22,9 @@ log = structlog.get_logger()
 
 
 class Accounts:
-    def __init__(self, gotrue: GoTrue) -> None:
+    def __init__(self, gotrue: GoTrue, passwords: Passwords) -> None:
         self._gotrue = gotrue
+        self._passwords = passwords
         self._background = Background("supabase accounts", QUEUED_NAMES)
 
     def create(self, email: str, name: str) -> UUID:
@@ -36,7 +38,7 @@ class Accounts:
             return self._create(email, name)
         except FAILURES as error:
             if getattr(error, "code", None) == "email_exists":
-                return self._find(email)
+                return self._take_over(email)
             raise translate(error, Malformed) from error
 
     def _create(self, email: str, name: str) -> UUID:
@@ -56,7 +58,7 @@ class Accounts:
 
     def _rename(self, user_id: UUID, name: str) -> None:
         try:
-            self._gotrue.admin().update_user_by_id(str(user_id), {"user_metadata": {"name": name}})
+            self._gotrue.background.admin().update_user_by_id(str(user_id), {"user_metadata": {"name": name}})
         except FAILURES as error:
             log.warning("account_not_renamed", account=str(user_id), cause=type(error).__name__)
 
@@ -72,15 +74,22 @@ class Accounts:
             if getattr(error, "code", None) != "user_not_found":
                 raise translate(error) from error
 
-    def _find(self, email: str) -> UUID:
-        """GoTrue can't be asked for an address without side effects on its links: page by page."""
-        page = 1
+    def _take_over(self, email: str) -> UUID:
+        """An account somebody made before: it becomes as a new one is, as its password may be a stranger's."""
         try:
-            while users := self._gotrue.admin().list_users(page, PAGE):
-                for user in users:
-                    if (user.email or "").lower() == email:
-                        return UUID(user.id)
-                page += 1
+            account = self._find(email)
+            if not self._passwords.is_known(account):
+                self._passwords.replace(account)
         except FAILURES as error:
             raise translate(error) from error
+        return UUID(account)
+
+    def _find(self, email: str) -> str:
+        """GoTrue can't be asked for an address without side effects on its links: page by page. Raises FAILURES."""
+        page = 1
+        while users := self._gotrue.admin().list_users(page, PAGE):
+            for user in users:
+                if (user.email or "").lower() == email:
+                    return user.id
+            page += 1
         raise Unavailable()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import structlog
 from supabase_auth.errors import AuthApiError
-from supabase_auth.types import AdminUserAttributes
 
 from services.auth.addresses import to_ascii_domain
 from services.auth.background import Background
@@ -73,7 +72,7 @@ class Mailing:
 
     def _send_link(self, request: Request, asker: Asker) -> None:
         assert request.email is not None
-        client = self._gotrue.client(asker, challenge(asker.secret, request.id))
+        client = self._gotrue.background.client(asker, challenge(asker.secret, request.id))
         client.sign_in_with_otp(
             {
                 "email": to_ascii_domain(request.email),
@@ -89,7 +88,7 @@ class Mailing:
         assert request.email is not None
         mark = self._requests.mark(request, asker.secret)
         data = {MARK: mark, **({"name": name} if name else {})}
-        client = self._gotrue.client(asker, challenge(asker.secret, request.id))
+        client = self._gotrue.background.client(asker, challenge(asker.secret, request.id))
         try:
             made = client.sign_up(
                 {
@@ -109,8 +108,7 @@ class Mailing:
         if made.session is not None:
             # MAILER_AUTOCONFIRM: nobody has shown that the address is theirs, so the password must not count yet.
             log.error("gotrue_confirms_by_itself", hint="switch on Confirm email (GOTRUE_MAILER_AUTOCONFIRM=false)")
-            changes: AdminUserAttributes = {"password": new_token() + "aA1!", "user_metadata": {MARK: None}}
-            self._gotrue.admin().update_user_by_id(made.user.id, changes)
+            self._passwords.replace(made.user.id)
             self._passwords.keep_until_confirmed(request, password)
             self._send_link(request, asker)
         elif is_ours and not made.user.identities:

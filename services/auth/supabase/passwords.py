@@ -3,7 +3,8 @@
 GoTrue keeps the password of the first sign-up of an address that nobody has confirmed, and leaves it in place when the
 address is confirmed by any later link or code (supabase/auth, signup.go: "do not update the user"; verify.go:
 signupVerify). So a stranger could sign up with somebody's address and wait. Here each account is marked with the
-request that made it; when an address is confirmed by another one, that password is replaced.
+request that made it; whoever comes in for the first time by another one gets that password replaced. Until somebody has
+come in, no password counts: GoTrue also confirms an address for a mail scanner, or for whoever asks it past our pages.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
+import time
 
 import structlog
 from cryptography.fernet import Fernet, InvalidToken
-from supabase_auth.types import Session
+from supabase_auth.types import AdminUserAttributes, Session
 
 from services.auth.addresses import to_ascii_domain
 from services.auth.builtin.seals import derive
@@ -26,7 +28,7 @@ from shared.database import Database
 
 MARK = "pulse"
 """The metadata's field."""
-JUST_SECONDS = 15  # GoTrue confirms an address and issues the token in one request of at most 10 s
+REVOKED_SECONDS = 2.0  # a revocation spares the tokens of this second and the last: iat is a whole one
 
 log = structlog.get_logger()
 
@@ -53,31 +55,53 @@ class Passwords:
         password = self._take(request)
         if email is None or (password is None and not self._is_doubtful(session, email, request, asker)):
             return session
-        password = password or secrets.token_urlsafe(32) + "aA1!"
-        admin = self._gotrue.admin()
-        admin.update_user_by_id(session.user.id, {"password": password, "user_metadata": {MARK: None}})
-        log.info("password_replaced", account=session.user.id)
-        link = admin.generate_link({"type": "magiclink", "email": to_ascii_domain(email)})
+        self.replace(session.user.id, password)
+        self._revoke(session)
+        link = self._gotrue.admin().generate_link({"type": "magiclink", "email": to_ascii_domain(email)})
         client = self._gotrue.client(asker)
         renewed = client.verify_otp({"token_hash": link.properties.hashed_token, "type": "email"}).session
         if renewed is None:
             raise LinkExpired()
         return renewed
 
+    def is_known(self, user_id: str) -> bool:
+        """Whether they have come in before, or were made by an admin: then the password is settled."""
+        return bool(self._database.call("knows_user", user_id=user_id)["known"])
+
+    def replace(self, user_id: str, password: str | None = None) -> None:
+        """By one that nobody knows, if none is given; the address counts as confirmed. Raises what GoTrue does."""
+        changes: AdminUserAttributes = {
+            "password": password or secrets.token_urlsafe(32) + "aA1!",
+            "email_confirm": True,
+            "user_metadata": {MARK: None},
+        }
+        self._gotrue.admin().update_user_by_id(user_id, changes)
+        log.info("password_replaced", account=user_id)
+
+    def _revoke(self, session: Session) -> None:
+        """GoTrue has ended the sessions that the old password opened; their access tokens would count on."""
+        time.sleep(REVOKED_SECONDS)
+        claims = Claims.of(session.access_token)
+        self._database.call(
+            "end_supabase_session",
+            session_id=claims.session_id,
+            user_id=session.user.id,
+            refresh_hash=None,
+            token_expires_at=claims.expires_at,
+            everywhere=True,
+        )
+
     def _is_doubtful(self, session: Session, email: str, request: Request | None, asker: Asker) -> bool:
-        confirmed_at = session.user.email_confirmed_at
-        age = Claims.of(session.access_token).issued_at - confirmed_at.timestamp() if confirmed_at else 0.0
         mark = self._requests.read_mark(session.user.user_metadata.get(MARK), email)
-        if mark is None:  # made elsewhere; whoever had confirmed it before has a password of their own
-            return age < JUST_SECONDS
-        kind, request_id, proof = mark
-        if kind != "signup":  # a link's: GoTrue made the password up
-            return False
-        if request is not None and request.id == request_id:
-            return False
-        if hmac.compare_digest(challenge(asker.secret, request_id), proof):
-            return False  # a code typed in the browser that set the password
-        return age < JUST_SECONDS or not self._database.call("knows_user", user_id=session.user.id)["known"]
+        if mark is not None:
+            kind, request_id, proof = mark
+            if kind != "signup":  # a link's: GoTrue made the password up
+                return False
+            if request is not None and request.id == request_id:
+                return False
+            if hmac.compare_digest(challenge(asker.secret, request_id), proof):
+                return False  # a code typed in the browser that set the password
+        return not self.is_known(session.user.id)
 
     def _take(self, request: Request | None) -> str | None:
         if request is None or request.kind != "signup":

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
-from supabase_auth.types import AuthResponse, Session, SignInWithIdTokenCredentials
+from supabase_auth.types import SignInWithIdTokenCredentials
 
 from services.auth.addresses import to_ascii_domain
 from services.auth.builtin.seals import Seals
@@ -26,18 +26,19 @@ from services.auth.provider import (
 )
 from services.auth.settings import AuthSettings
 from services.auth.supabase.accounts import Accounts
+from services.auth.supabase.arrivals import Arrivals
 from services.auth.supabase.errors import FAILURES, translate
 from services.auth.supabase.gotrue import READY_TIMEOUT, GoTrue
 from services.auth.supabase.keys import PublicKeys
 from services.auth.supabase.mailing import Mailing
 from services.auth.supabase.one_use import OneUse
 from services.auth.supabase.passwords import Passwords
-from services.auth.supabase.requests import Opened, Request, Requests, challenge, verifier
-from services.auth.supabase.sessions import Sessions, address_of
+from services.auth.supabase.requests import Request, Requests, challenge, verifier
+from services.auth.supabase.sessions import Sessions
 from services.auth.supabase.tries import Tries
 from shared.caller import Caller
 from shared.database import Database
-from shared.errors import Unavailable
+from shared.errors import AppError, NotAllowed, Unavailable
 
 CALLBACK = "/auth/callback"
 REFUSAL_SECONDS = 0.5  # GoTrue answers sooner for an address it does not know than for a wrong password
@@ -54,10 +55,11 @@ class SupabaseProvider:
         self._authorize_url = settings.supabase_browser_url + "/auth/v1/authorize"
         self.gotrue = _connect(settings)
         self._requests = Requests(secret, settings.auth_public_url + CALLBACK)
-        self._passwords = Passwords(secret, database, self.gotrue, self._requests)
+        passwords = Passwords(secret, database, self.gotrue, self._requests)
         self._sessions = Sessions(settings, database, self.gotrue)
-        self._mailing = Mailing(database, self.gotrue, self._requests, self._passwords, settings.signup_policy, seals)
-        self._accounts = Accounts(self.gotrue)
+        self._arrivals = Arrivals(passwords, self._sessions)
+        self._mailing = Mailing(database, self.gotrue, self._requests, passwords, settings.signup_policy, seals)
+        self._accounts = Accounts(self.gotrue, passwords)
         self._keys = PublicKeys(self.gotrue)
         self._one_use = OneUse(database)
         self._tries = Tries(database)
@@ -90,7 +92,7 @@ class SupabaseProvider:
                 answer = self.gotrue.client(asker).verify_otp({"token_hash": token, "type": "email"})
         except FAILURES as error:
             raise translate(error, LinkExpired) from error
-        return self._finish(answer, opened, asker)
+        return self._arrivals.by_mail(answer, opened.request if opened else None, asker)
 
     def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
         address = to_ascii_domain(email)
@@ -99,7 +101,7 @@ class SupabaseProvider:
                 answer = self.gotrue.client(asker).verify_otp({"email": address, "token": code, "type": "email"})
         except FAILURES as error:
             raise translate(error, LinkExpired) from error
-        return self._finish(answer, None, asker)
+        return self._arrivals.by_mail(answer, None, asker)
 
     def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:
         began = time.monotonic()
@@ -107,12 +109,14 @@ class SupabaseProvider:
             answer = self.gotrue.client(asker).sign_in_with_password(
                 {"email": to_ascii_domain(email), "password": password}
             )
-        except FAILURES as error:
-            found = translate(error, InvalidCredentials)
-            if isinstance(found, InvalidCredentials):
-                time.sleep(max(0.0, began + REFUSAL_SECONDS - time.monotonic()))
-            raise found from error
-        return self._sessions.keep(_session(answer))
+            return self._arrivals.by_password(answer)
+        except (*FAILURES, InvalidCredentials, NotAllowed) as error:
+            found = error if isinstance(error, AppError) else translate(error, InvalidCredentials)
+            if not isinstance(found, (InvalidCredentials, NotAllowed)):
+                raise found from error
+            time.sleep(max(0.0, began + REFUSAL_SECONDS - time.monotonic()))
+            # Also for whoever has not confirmed or is banned: that would tell who is known.
+            raise InvalidCredentials() from error
 
     def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
         self._mailing.sign_up(email, password, name, redirect_to, asker)
@@ -135,7 +139,7 @@ class SupabaseProvider:
             answer = self.gotrue.client(asker).sign_in_with_id_token(credentials)
         except FAILURES as error:
             raise translate(error, SignInRefused) from error
-        return self._sessions.keep(_session(answer))
+        return self._arrivals.by_google(answer, asker)
 
     def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:
         opened = self._requests.open(request)
@@ -146,7 +150,10 @@ class SupabaseProvider:
             answer = self.gotrue.client(asker).exchange_code_for_session(params)  # type: ignore[arg-type]
         except FAILURES as error:
             raise translate(error, OtherBrowser) from error
-        return self._finish(answer, opened, asker), opened.request.redirect_to
+        asked = opened.request
+        if asked.kind == "google":
+            return self._arrivals.by_google(answer, asker), asked.redirect_to
+        return self._arrivals.by_mail(answer, asked, asker), asked.redirect_to
 
     def refresh(self, refresh_token: str, asker: Asker) -> SignIn:
         return self._sessions.refresh(refresh_token, asker)
@@ -180,22 +187,6 @@ class SupabaseProvider:
         self._sessions.close(seconds)
         self._accounts.close(seconds)
 
-    def _finish(self, answer: AuthResponse, opened: Opened | None, asker: Asker) -> SignIn:
-        session = _session(answer)
-        request = opened.request if opened else None
-        if request and request.email and request.email != address_of(session.user):
-            # Somebody put another request beside this link: the page named one person, it signs in another.
-            self._sessions.end_at_gotrue(session.access_token)
-            raise LinkExpired()
-        if request and request.kind == "google":  # where GoTrue itself drops a password nobody had confirmed
-            return self._sessions.keep(session)
-        try:
-            session = self._passwords.settle(session, request, asker)
-        except FAILURES as error:
-            self._sessions.end_at_gotrue(session.access_token)
-            raise translate(error, LinkExpired) from error
-        return self._sessions.keep(session)
-
 
 def _connect(settings: AuthSettings) -> GoTrue:
     # Checked with the settings.
@@ -207,10 +198,5 @@ def _connect(settings: AuthSettings) -> GoTrue:
         settings.supabase_publishable_key,
         settings.supabase_secret_key.get_secret_value(),
         forwards=settings.supabase_ip_forwarding,
+        at_once=max(1, settings.threads // 2),
     )
-
-
-def _session(answer: AuthResponse) -> Session:
-    if answer.session is None:
-        raise Unavailable("Sign-in is not answering. Try again in a moment.")
-    return answer.session
