@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -96,3 +97,13 @@ def test_a_value_postgres_can_not_read_is_malformed_not_a_bug(room: Room) -> Non
     ):
         with pytest.raises(Malformed):
             room.database.call(function, caller=room.ann.id, **arguments)
+
+
+@pytest.mark.parametrize("forged", [[1, 2], [None, None], ["a", None], ["a", 7], ["a", "b"], {}, ["a"], "a"], ids=str)
+def test_a_forged_cursor_is_malformed_also_where_nobody_would_be_listed(room: Room, forged: object) -> None:
+    cursor = json.dumps(forged).encode().hex()
+    for query in (None, "Ann", "nobody at all"):
+        asked = {"caller": room.ann.id, "query": query, "page_limit": 5, "cursor": cursor}
+        with pytest.raises((Malformed, DatabaseRefusal)) as refused:
+            room.database.call("list_users", **asked)
+        assert (refused.value.status, refused.value.code) == (422, "malformed")
