@@ -1,5 +1,6 @@
 """One question by HTTP, and why there was no answer in words that help."""
 
+import os
 import socket
 import ssl
 import time
@@ -9,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
+from requests.utils import get_environ_proxies
 
 from ops.doctor.limits import SECONDS, within
 
@@ -52,15 +54,19 @@ class Reply:
         return found
 
 
-def ask(method: str, url: str, headers: dict[str, str] | None = None, json: Any = None) -> Reply:
+def ask(
+    method: str, url: str, headers: dict[str, str] | None = None, json: Any = None, seconds: float = SECONDS
+) -> Reply:
     """Redirects are answers. Raises NoAnswer."""
     began = time.time()
     try:
-        answer = within(lambda: _send(method, url, headers or {}, json))
+        answer = within(lambda: _send(method, url, headers or {}, json, seconds), seconds)
     except TimeoutError as reason:
         raise NoAnswer(str(reason)) from None
     except requests.RequestException as reason:
-        raise NoAnswer(_explain(reason)) from None
+        raise NoAnswer(_explain(reason, seconds)) from None
+    except OSError as reason:
+        raise NoAnswer(f"SSL_CERT_FILE or SSL_CERT_DIR is of no use ({reason})") from None
     except UnicodeError:
         raise NoAnswer("the key holds characters that no key has") from None
     ended = time.time()
@@ -71,11 +77,15 @@ def ask(method: str, url: str, headers: dict[str, str] | None = None, json: Any 
     return Reply(answer.status_code, body, ended - began, _ahead(answer.headers.get("Date"), (began + ended) / 2))
 
 
-def _send(method: str, url: str, headers: dict[str, str], json: Any) -> requests.Response:
+def _send(method: str, url: str, headers: dict[str, str], json: Any, seconds: float) -> requests.Response:
     with requests.Session() as session:
-        # As the services: no proxy of the environment gets to see a key, no .netrc takes its place.
+        # A .netrc would take our key's place.
         session.trust_env = False
-        return session.request(method, url, headers=headers, json=json, timeout=SECONDS, allow_redirects=False)
+        if url.startswith("https://"):
+            # As the services: HTTPS_PROXY counts, and so do these two; no proxy gets to see a plain call.
+            session.proxies = get_environ_proxies(url)
+            session.verify = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR") or True
+        return session.request(method, url, headers=headers, json=json, timeout=seconds, allow_redirects=False)
 
 
 def _ahead(date: str | None, now: float) -> float | None:
@@ -86,7 +96,9 @@ def _ahead(date: str | None, now: float) -> float | None:
         return None
 
 
-def _explain(reason: requests.RequestException) -> str:
+def _explain(reason: requests.RequestException, seconds: float) -> str:
+    if isinstance(reason, requests.exceptions.ProxyError):
+        return "the proxy of HTTPS_PROXY cannot be reached, or lets nobody through to there"
     causes = list(_causes(reason))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return "there is no host of that name"
@@ -97,7 +109,7 @@ def _explain(reason: requests.RequestException) -> str:
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return "it does not speak TLS: http://?"
     if isinstance(reason, requests.Timeout):
-        return f"no answer within {SECONDS:.0f} seconds"
+        return f"no answer within {seconds:g} seconds"
     return "the connection broke"
 
 

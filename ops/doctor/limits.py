@@ -26,5 +26,5 @@ def within(act: Callable[[], Result], seconds: float = SECONDS) -> Result:
     if failed:
         raise failed[0]
     if not done:
-        raise TimeoutError(f"no answer within {seconds:.0f} seconds")
+        raise TimeoutError(f"no answer within {seconds:g} seconds")
     return done[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.doctor.asking import Reply, ask
+from ops.doctor.limits import SECONDS
 from ops.doctor.lines import Line, fail, ok
 from ops.local_secrets import LocalSecrets, load_secrets
 from ops.plan import make_offer, make_services
@@ -25,6 +26,9 @@ class Setup:
     """Names that somebody set; the rest of `values` is made up."""
     beside_compose: bool = False
     """Whether `.env` is what `make keys` makes: its values are for the containers, and none of them is in `values`."""
+
+    patience_seconds: float = SECONDS
+    """How long the project may take for an answer."""
 
     def get(self, name: str, default: str = "") -> str:
         return self.values.get(name, default)
@@ -54,13 +58,14 @@ class Setup:
 
     def ask(self, method: str, path: str, key: str, json: Any = None) -> Reply:
         """Of the project, as supabase's clients ask: the key twice. Raises NoAnswer."""
-        return ask(method, self.supabase_url + path, {"apikey": key, "Authorization": f"Bearer {key}"}, json)
+        headers = {"apikey": key, "Authorization": f"Bearer {key}"}
+        return ask(method, self.supabase_url + path, headers, json, self.patience_seconds)
 
     def call(self, function: str, key: str, arguments: Any) -> Reply:
         return self.ask("POST", f"/rest/v1/rpc/{function}", key, arguments)
 
 
-def read_setup(environ: Mapping[str, str], env_file: Path, var: Path) -> Setup:
+def read_setup(environ: Mapping[str, str], env_file: Path, var: Path, patience_seconds: float = SECONDS) -> Setup:
     """Raises SettingsError and SetupError as `make run` does."""
     filed = read_env_file(env_file)
     beside_compose = "JWT_KEYS" in {**filed, **environ}
@@ -70,7 +75,9 @@ def read_setup(environ: Mapping[str, str], env_file: Path, var: Path) -> Setup:
     values = make_offer(settings, kept or NOTHING_KEPT, given)
     if kept is None and "DATABASE_URL" not in given:
         values.pop("DATABASE_URL", None)
-    return Setup({name: value for name, value in values.items() if value}, frozenset(given), beside_compose)
+    return Setup(
+        {name: value for name, value in values.items() if value}, frozenset(given), beside_compose, patience_seconds
+    )
 
 
 def read_env_file(path: Path) -> dict[str, str]:
