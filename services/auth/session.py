@@ -59,9 +59,11 @@ def logout(body: LogoutRequest) -> None:
 
 
 def _sign_out(body: LogoutRequest) -> SignedOut | None:
-    bearer = request.headers.get("Authorization", "").partition(" ")[2].strip()
+    # Another scheme is a proxy's own, and no token of ours.
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    bearer = credentials.strip() if scheme.lower() == "bearer" else ""
     sign_out = parts().provider.sign_out
-    token = None if "Authorization" in request.headers else _refresh_cookie()
+    token = None if bearer else _refresh_cookie()
     if token:
         return sign_out(caller=None, access_token=None, refresh_token=token, scope=body.scope)
     caller = identity().identify(request.headers, request.cookies, unsafe=True)

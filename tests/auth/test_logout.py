@@ -122,6 +122,21 @@ def test_the_refresh_cookie_alone_signs_out_and_cookies_are_taken_back(ann: Visi
     assert ann.call("GET", "/auth/session").status_code == 401
 
 
+def test_behind_basic_authentication_of_a_proxy_cookies_sign_out(ann: Visitor) -> None:
+    for cookie in ("pulse_refresh", "pulse_access"):
+        ann.access_token = ""
+        ann.sign_in()
+        client = ann.app.test_client()
+        if cookie == "pulse_refresh":
+            client.set_cookie(cookie, ann.refresh_token, path="/auth")
+        else:
+            client.set_cookie(cookie, ann.access_token, path="/")
+        headers = {"Origin": PAGES, "Authorization": "Basic cHVsc2U6cHVsc2U="}
+        assert client.post("/auth/logout", json={}, headers=headers).status_code == 204
+        assert ann.call("GET", "/auth/session").status_code == 401
+        assert ann.refresh().status_code == 401
+
+
 def test_the_access_cookie_signs_out_too_and_a_dead_refresh_cookie_is_no_error(ann: Visitor) -> None:
     ann.sign_in()
     assert post_with_cookie(ann, "/auth/logout", f"pulse_access={ann.access_token}").status_code == 204
