@@ -55,6 +55,10 @@ def delete(visitor: Person, user: Person) -> TestResponse:
     return visitor.call("DELETE", f"/users/{user.user['id']}")
 
 
+def log_in(person: Person, password: str) -> TestResponse:
+    return person.call("POST", "/auth/login", json={"email": person.email, "password": password})
+
+
 def said(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.get_json()["code"]
 
@@ -97,6 +101,31 @@ def test_an_invitation_comes_also_where_the_project_lets_nobody_sign_up(database
 def test_an_account_of_before_is_taken_over(world: World, ann: Person) -> None:
     before = world.provider.create_account("dee@example.org", "Dee")
     assert create(ann, "dee@example.org").get_json()["id"] == str(before)
+
+
+def test_somebody_invited_whose_address_waited_for_confirmation_comes_in(database: Database, real: bool) -> None:
+    options = {"disable_signup": True}
+    with open_world(database, SIGNUP="invited", ADMIN_EMAILS="ann@example.org", real=real, auth=options) as world:
+        gotrue = world.provider.gotrue
+        gotrue.admin().create_user({"email": "ann@example.org", "email_confirm": True})
+        gotrue.admin().create_user({"email": "dee@example.org", "password": "a stranger's"})
+        ann, dee = world.person("ann").enter(), world.person("dee")
+        assert create(ann, dee.email).status_code == 201
+        assert log_in(dee, "a stranger's").status_code == 401
+        dee.keep(dee.use(world.mail(dee.email)))
+        assert log_in(dee, "a stranger's").status_code == 401
+
+
+def test_a_password_from_before_the_invitation_does_not_count(world: World, ann: Person) -> None:
+    dee = world.person("dee")
+    admin = world.provider.gotrue.admin()
+    admin.create_user({"email": dee.email, "password": "a stranger's", "email_confirm": True})
+    assert create(ann, dee.email).status_code == 201
+    assert log_in(dee, "a stranger's").status_code == 401
+    dee.keep(dee.use(world.mail(dee.email)))
+    admin.update_user_by_id(dee.user["id"], {"password": "dee's own"})
+    assert create(ann, dee.email).status_code == 409
+    assert log_in(dee, "dee's own").status_code == 200
 
 
 def test_the_same_address_at_the_same_moment_makes_one_account(world: World, ann: Person) -> None:
