@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,7 +15,6 @@ from services.auth.builtin.seals import Seals
 from services.auth.provider import (
     Asker,
     InvalidCredentials,
-    LinkExpired,
     OtherBrowser,
     PendingLink,
     Scope,
@@ -35,7 +33,7 @@ from services.auth.supabase.one_use import OneUse
 from services.auth.supabase.passwords import Passwords
 from services.auth.supabase.requests import Request, Requests, challenge, verifier
 from services.auth.supabase.sessions import Sessions
-from services.auth.supabase.tries import Tries
+from services.auth.supabase.tries import Tries, translate_try
 from shared.caller import Caller
 from shared.database import Database
 from shared.errors import AppError, NotAllowed, Unavailable
@@ -62,7 +60,7 @@ class SupabaseProvider:
         self._accounts = Accounts(self.gotrue, passwords)
         self._keys = PublicKeys(self.gotrue)
         self._one_use = OneUse(database)
-        self._tries = Tries(database)
+        self._tries = Tries(database, settings.codes_per_ip)
 
     def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
         self._mailing.request_link(email, redirect_to, asker)
@@ -85,13 +83,16 @@ class SupabaseProvider:
 
     def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:
         opened = self._requests.open_address(redirect_to)
-        if opened and opened.request.kind == "google":  # which its asker has seen, and not in a mail
+        tries = self._tries.of_unsealed_link(asker.address)
+        if opened and opened.request.email:
+            tries = self._tries.of_sealed_link(asker.address, opened.request.email)
+        else:  # also Google's, which its asker has seen, and not in a mail
             opened = None
         try:
-            with nullcontext() if opened else self._tries.of_unsealed_link(), self._one_use.of_link(token):
+            with self._one_use.of_link(token), tries:
                 answer = self.gotrue.client(asker).verify_otp({"token_hash": token, "type": "email"})
         except FAILURES as error:
-            raise translate(error, LinkExpired) from error
+            raise translate_try(error) from error
         return self._arrivals.by_mail(answer, opened.request if opened else None, asker)
 
     def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
@@ -100,7 +101,7 @@ class SupabaseProvider:
             with self._tries.of_code(email), self._one_use.of_code(address, code):
                 answer = self.gotrue.client(asker).verify_otp({"email": address, "token": code, "type": "email"})
         except FAILURES as error:
-            raise translate(error, LinkExpired) from error
+            raise translate_try(error) from error
         return self._arrivals.by_mail(answer, None, asker)
 
     def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:
