@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jwt
-import structlog
 from supabase_auth.types import Session, User
 
 from services.auth.addresses import normalise_email, present_name
-from services.auth.background import Background
 from services.auth.builtin.seals import hash_token
 from services.auth.names import check_name
 from services.auth.provider import (
@@ -25,17 +23,14 @@ from services.auth.provider import (
     SignIn,
 )
 from services.auth.settings import DAY_SECONDS, AuthSettings
-from services.auth.supabase.errors import FAILURES, is_passing, translate
+from services.auth.supabase.ending import Ending
+from services.auth.supabase.errors import FAILURES, translate
 from services.auth.supabase.gotrue import GoTrue
 from shared.caller import Caller
-from shared.database import Database, OutcomeUnknown
+from shared.database import Contention, Database, OutcomeUnknown
 from shared.errors import AppError, Unavailable
 
-WAITS_SECONDS = (1.0, 10.0, 60.0, 300.0)  # before GoTrue is told again that a session has ended
-QUEUED = 1_000
 KEEP_TRIES = 3
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ class Sessions:
         self._policy = settings.signup_policy
         self._idle_seconds = settings.session_idle_days * DAY_SECONDS
         self._session_seconds = settings.session_days * DAY_SECONDS
-        self._background = Background("supabase sessions", QUEUED)
+        self._ending = Ending(database, gotrue)
 
     def keep(self, session: Session) -> SignIn:
         """Records a session that was opened or refreshed; one that may not be is ended at GoTrue too.
@@ -84,7 +79,7 @@ class Sessions:
         except Unavailable:
             raise
         except AppError:
-            self.end_at_gotrue(session.access_token)
+            self._ending.by_access_token(session.access_token, session.refresh_token, claims.session_id)
             raise
         return SignIn(
             user=answer["user"],
@@ -125,7 +120,7 @@ class Sessions:
         """Raises SessionOver, RefreshReused, TooManyRequests or Unavailable."""
         known = self._database.call("find_supabase_session", refresh_hash=hash_token(refresh_token))
         if known and known["is_over"]:
-            self._background.submit(lambda: self._end_by_refresh(refresh_token, "local", WAITS_SECONDS))
+            self._ending.remind(refresh_token, known["session_id"])
             raise SessionOver()
         try:
             session = self._gotrue.client(asker).refresh_session(refresh_token).session
@@ -133,6 +128,7 @@ class Sessions:
             found = translate(error, SessionOver)
             if known and getattr(error, "code", None) == "refresh_token_already_used":
                 self._end(session_id=known["session_id"], user_id=known["user_id"])
+                self._ending.note(known["session_id"])
                 raise RefreshReused(known["session_id"], known["user_id"]) from error
             # A banned person's session is over; that it is a ban is not for whoever holds the token.
             raise (found if isinstance(found, Unavailable) or found.status == 429 else SessionOver()) from error
@@ -152,20 +148,20 @@ class Sessions:
                 token_expires_at=caller.expires_at,
                 everywhere=everywhere,
             )
-            self.end_at_gotrue(access_token, scope)
+            self._ending.by_access_token(access_token, None, caller.session_id, scope)
         elif refresh_token is not None:
             ended = self._end(refresh_hash=hash_token(refresh_token), everywhere=everywhere)
-            self._background.submit(lambda: self._end_by_refresh(refresh_token, scope, WAITS_SECONDS))
+            self._ending.by_refresh_token(refresh_token, ended["session_id"] if ended else None, scope)
         else:
             return None
         return SignedOut(**ended) if ended else None
 
-    def end_at_gotrue(self, access_token: str, scope: Literal["local", "global"] = "local") -> None:
-        """Soon, in the background, and again when it does not answer."""
-        self._background.submit(lambda: self._log_out(access_token, scope, WAITS_SECONDS))
+    def end_at_gotrue(self, access_token: str) -> None:
+        """A session that was opened and may not come in: soon, in the background."""
+        self._ending.by_access_token(access_token, None, None)
 
     def close(self, seconds: float) -> None:
-        self._background.close(seconds)
+        self._ending.close(seconds)
 
     def _end(self, **by: Any) -> dict[str, str] | None:
         arguments = {
@@ -181,37 +177,13 @@ class Sessions:
 
     @staticmethod
     def _repeat(call: Callable[[], Any]) -> Any:
-        """Calls that may be repeated, where nobody knows whether they were heard."""
+        """Calls that may be repeated, where nobody knows whether they were heard, or others were in the way."""
         for _ in range(KEEP_TRIES - 1):
             try:
                 return call()
-            except OutcomeUnknown:
+            except (OutcomeUnknown, Contention):
                 continue
         return call()
-
-    def _log_out(self, access_token: str, scope: Literal["local", "global"], waits: tuple[float, ...]) -> None:
-        try:
-            self._gotrue.client().admin.sign_out(access_token, scope)
-        except FAILURES as error:
-            self._again(error, lambda rest: self._log_out(access_token, scope, rest), waits)
-
-    def _end_by_refresh(self, refresh_token: str, scope: Literal["local", "global"], waits: tuple[float, ...]) -> None:
-        """GoTrue ends sessions by access token only: a last one is fetched for that."""
-        try:
-            session = self._gotrue.client().refresh_session(refresh_token).session
-        except FAILURES as error:
-            self._again(error, lambda rest: self._end_by_refresh(refresh_token, scope, rest), waits)
-        else:
-            if session is not None:
-                self._log_out(session.access_token, scope, waits)
-
-    def _again(self, error: Exception, work: Callable[[tuple[float, ...]], None], waits: tuple[float, ...]) -> None:
-        if not is_passing(error):
-            log.info("ended_at_gotrue", cause=getattr(error, "code", None))  # it knows the session no more
-        elif waits:
-            self._background.submit(lambda: work(waits[1:]), waits[0])
-        else:
-            log.warning("not_ended_at_gotrue", cause=type(error).__name__)
 
 
 def _name(metadata: dict[str, Any], email: str) -> str:
