@@ -98,6 +98,25 @@ def test_google_signs_in_and_leads_to_the_page_that_asked(world: World) -> None:
     assert Browser(world, "").open(back).status_code == 403
 
 
+@pytest.mark.parametrize("by_id_token", [True, False], ids=["id token", "browser"])
+def test_whoever_first_comes_in_by_google_leaves_no_strangers_password(world: World, by_id_token: bool) -> None:
+    admin, account = world.provider.gotrue.admin(), Account("ann@example.org", "Ann Lee")
+    made = admin.create_user({"email": account.email, "password": "a stranger's", "email_confirm": True}).user
+    for password in ("a stranger's", "ann's own"):  # the second is set by somebody who has come in
+        if by_id_token:
+            body = {"id_token": world.project.gotrue.google.id_token(account)}
+            assert world.person("ann").call("POST", "/auth/google", json=body).status_code == 200
+        else:
+            world.project.gotrue.google.consenting = account
+            ann = Browser(world, account.email)
+            assert ann.open(follow(follow(ann.open("/auth/google").headers["Location"]))).status_code == 303
+            assert ann.session().get_json()["user"]["id"] == made.id
+        credentials = {"email": account.email, "password": password}
+        answer = world.person("ann").call("POST", "/auth/login", json=credentials)
+        assert answer.status_code == (401 if password == "a stranger's" else 200)
+        admin.update_user_by_id(made.id, {"password": "ann's own"})
+
+
 def test_google_without_consent_or_a_verified_address_signs_nobody_in(world: World) -> None:
     for account in (None, Account("ann@example.org", "Ann", email_verified=False)):
         world.project.gotrue.google.consenting = account
