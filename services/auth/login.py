@@ -8,7 +8,7 @@ from flask import request
 from services.auth import dev_inbox
 from services.auth.askers import find_asker, remember_asker
 from services.auth.parts import parts
-from services.auth.provider import Asker, EmailNotConfirmed, InvalidCredentials, NotInvited, NotOffered, SignIn
+from services.auth.provider import Asker, InvalidCredentials, NotOffered, SignIn
 from services.auth.schemas import ConfirmationSent, LinkSent, LoginAnswer, LoginRequest, SignUpRequest
 from services.auth.sign_ins import answer_session, check_browser_origin, is_browser
 from shared.api import Answer, Api
@@ -23,7 +23,7 @@ log = structlog.get_logger()
     "/auth/login",
     status=202,
     also=(200,),
-    errors=(OriginNotAllowed, TooManyRequests, InvalidCredentials, EmailNotConfirmed, NotInvited, NotOffered),
+    errors=(OriginNotAllowed, TooManyRequests, InvalidCredentials, NotOffered),
 )
 def login(body: LoginRequest) -> Answer[LoginAnswer]:
     """Mails a link and a code to sign in with (202), or signs in by password (200).

@@ -127,7 +127,7 @@ class AuthProvider(Protocol):
         """Raises LinkExpired."""
 
     def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:
-        """Raises InvalidCredentials, EmailNotConfirmed or NotOffered."""
+        """Raises InvalidCredentials, also for whoever has not confirmed or is banned, or NotOffered."""
 
     def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
         """Mails a confirmation, or whatever fits the address; no caller may learn which.

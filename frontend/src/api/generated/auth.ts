@@ -727,7 +727,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description origin_not_allowed, email_not_confirmed, not_invited */
+            /** @description origin_not_allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
