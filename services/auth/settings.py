@@ -6,14 +6,14 @@ import ipaddress
 from typing import Annotated
 from urllib.parse import urlsplit
 
-import jwt
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from services.auth.addresses import Email
 from services.auth.mail.smtp import SmtpServer, parse_sender
+from services.auth.project_settings import ProjectSettings
 from services.auth.redirects import Redirects
 from services.auth.signup import SignupPolicy, parse_signup
-from shared.settings import DatabaseSettings, Secret, Url, origin_of, split_words
+from shared.settings import Secret, Url, origin_of, split_words
 
 DAY_SECONDS = 24 * 60 * 60
 
@@ -41,15 +41,7 @@ def _check_sender(value: str) -> str:
     return value
 
 
-def _is_key_of(key: str, role: str) -> bool:
-    """Whether a legacy API key, a JWT, is that of ``role``."""
-    try:
-        return bool(jwt.decode(key, options={"verify_signature": False}).get("role") == role)
-    except jwt.PyJWTError:
-        return False
-
-
-class AuthSettings(DatabaseSettings):
+class AuthSettings(ProjectSettings):
     """Fields that lean on others stand after them, so that all problems are found in one reading."""
 
     port: int = Field(5001, alias="PORT", ge=1, le=65535, description="port to listen on")
@@ -60,26 +52,6 @@ class AuthSettings(DatabaseSettings):
     )
     websocket_url: Url = Field(
         "http://127.0.0.1:5003", alias="WEBSOCKET_URL", description="websocket as auth reaches it, told of sign-outs"
-    )
-    supabase_publishable_key: str | None = Field(
-        None,
-        alias="SUPABASE_PUBLISHABLE_KEY",
-        validate_default=True,
-        min_length=20,
-        description="the project's publishable key, sb_publishable_… or the anon JWT",
-    )
-    supabase_public_url: Url | None = Field(
-        None,
-        alias="SUPABASE_PUBLIC_URL",
-        description="SUPABASE_URL as browsers reach it, when that differs; Google sends them there",
-    )
-    supabase_ip_forwarding: bool = Field(
-        False,
-        alias="SUPABASE_IP_FORWARDING",
-        description="true when the hosted project has IP address forwarding switched on, which wants the secret key",
-    )
-    code_digits: int = Field(
-        6, alias="CODE_DIGITS", ge=6, le=10, description="length of mailed codes, as the Supabase project has it"
     )
     auth_secret: Secret = Field(
         alias="AUTH_SECRET", description="secret that seals signing keys and codes, 32 characters or more; keep it"
@@ -130,23 +102,6 @@ class AuthSettings(DatabaseSettings):
     workers: int = Field(1, alias="WORKERS", ge=1, le=64, description="processes that serve requests")
     threads: int = Field(8, alias="THREADS", ge=1, le=256, description="requests a process serves at once")
 
-    @field_validator("supabase_publishable_key")
-    @classmethod
-    def _needed_to_sign_in(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and info.data.get("supabase_url") is not None:
-            raise ValueError("is needed beside SUPABASE_URL")
-        if value is not None and (value.startswith("sb_secret_") or _is_key_of(value, "service_role")):
-            raise ValueError("is a secret key")
-        return value
-
-    @field_validator("supabase_ip_forwarding")
-    @classmethod
-    def _needs_a_new_key(cls, value: bool, info: ValidationInfo) -> bool:
-        key = info.data.get("supabase_secret_key")
-        if value and key is not None and not key.get_secret_value().startswith("sb_secret_"):
-            raise ValueError("needs a SUPABASE_SECRET_KEY of the kind sb_secret_…")
-        return value
-
     @field_validator("smtp_url")
     @classmethod
     def _needed_elsewhere(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
@@ -191,10 +146,6 @@ class AuthSettings(DatabaseSettings):
         """Loopback for browsers as well: a proxy on this machine may publish what is bound to it."""
         urls = (self.public_url, self.auth_public_url)
         return self.is_local and all(is_loopback(urlsplit(url).hostname or "") for url in urls)
-
-    @property
-    def supabase_browser_url(self) -> str:
-        return self.supabase_public_url or self.supabase_url or ""
 
     @property
     def keeps_mails(self) -> bool:

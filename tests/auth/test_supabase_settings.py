@@ -47,6 +47,19 @@ def test_a_secret_key_in_the_place_of_the_publishable_one_is_noticed_and_not_rep
     assert AuthSettings.read({**SOUND, "SUPABASE_PUBLISHABLE_KEY": legacy.publishable_key})
 
 
+def test_a_projects_secret_counts_only_with_the_project() -> None:
+    secret = "a-legacy-secret-of-thirty-two-characters"
+    assert AuthSettings.read({**SOUND, "SUPABASE_JWT_SECRET": secret}).jwt_secret == secret
+    own = {"SUPABASE_URL": "", "DATABASE_URL": "postgresql://pulse_app@127.0.0.1/pulse"}
+    assert AuthSettings.read({**SOUND, **own}).jwt_secret is None
+    with pytest.raises(SettingsError) as refused:
+        AuthSettings.read({**SOUND, **own, "SUPABASE_JWT_SECRET": secret})
+    [problem] = refused.value.problems
+    assert problem.startswith("SUPABASE_URL")
+    assert "SUPABASE_JWT_SECRET" in problem
+    assert secret not in problem
+
+
 def test_forwarding_addresses_to_the_platform_needs_a_key_of_the_new_kind() -> None:
     assert AuthSettings.read({**SOUND, "SUPABASE_IP_FORWARDING": "true"}).supabase_ip_forwarding
     assert problems(SUPABASE_IP_FORWARDING="true", SUPABASE_SECRET_KEY=ProjectKeys("jwt").secret_key) == [
