@@ -125,7 +125,23 @@ def check_public_addresses(setup: Setup) -> Generator[Line, None, None]:
         yield warn("https", f"PUBLIC_URL {pages} is not encrypted", "put a proxy with a certificate in front")
     if pages.startswith("https://") != auth.startswith("https://"):
         yield fail("https", "PUBLIC_URL and AUTH_PUBLIC_URL differ in it", "Secure cookies need both to be https")
+    yield from _check_who_may_join(setup, pages, auth)
     yield from _check_pages(setup, pages, auth)
+
+
+def _check_who_may_join(setup: Setup, pages: str, auth: str) -> Lines:
+    """Once people elsewhere can open it, nobody is an admin by coming first, and nobody joins unasked."""
+    if {urlsplit(pages).hostname, urlsplit(auth).hostname} <= set(LOOPBACK):
+        return
+    missing = [name for name in ("SIGNUP", "ADMIN_EMAILS") if not setup.get(name)]
+    if missing:
+        yield warn(
+            "who may join",
+            f"PUBLIC_URL {pages} is for people elsewhere, and {' and '.join(missing)} not set here",
+            "give auth SIGNUP (invited, unless it is set) and ADMIN_EMAILS (else nobody is an admin)",
+        )
+    else:
+        yield ok("who may join", f"{setup.get('SIGNUP')}, and ADMIN_EMAILS as admins")
 
 
 def _check_pages(setup: Setup, pages: str, auth: str) -> Lines:
@@ -140,10 +156,39 @@ def _check_pages(setup: Setup, pages: str, auth: str) -> Lines:
     told = reply.get("auth_url")
     if not isinstance(told, str):
         yield fail("pages", f"{pages}/config.json answers {reply.status}, but not as our pages", "check PUBLIC_URL")
-    elif origin_of(told) != origin_of(auth):
-        yield fail("pages", f"send people to {told}, not to {auth}", "give pages and auth the same AUTH_PUBLIC_URL")
-    else:
-        yield ok("pages", f"{pages} knows where auth is")
+        return
+    wrong = list(_compare_addresses(setup, reply, auth))
+    yield from wrong
+    if not wrong:
+        yield ok("pages", f"{pages} knows where auth, chat and websocket are")
+
+
+def _compare_addresses(setup: Setup, config: Reply, auth: str) -> Lines:
+    """What the pages tell browsers of each service; where nobody said what it is to be, somebody has to be there."""
+    for name in FOR_SERVICES:
+        variable, told = f"{name.upper()}_PUBLIC_URL", str(config.get(f"{name}_url"))
+        wanted = auth if name == "auth" else setup.get(variable).rstrip("/")
+        if (name == "auth" or variable in setup.given) and not _is_same(told, wanted):
+            yield fail("pages", f"send people to {told}, not to {wanted}", f"give the pages the same {variable}")
+        elif name != "auth":
+            try:
+                ask("GET", f"{told}/healthz")
+            except NoAnswer as reason:
+                # From inside a network of containers the way out may be closed.
+                beside = urlsplit(_url(setup, "auth")).hostname in LOOPBACK
+                kind = fail if beside else warn
+                yield kind(
+                    "pages",
+                    f"send people to {told} for {name}, which cannot be reached, {reason}",
+                    f"set {variable} for the pages (behind one origin it is PUBLIC_URL)",
+                )
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return origin_of(one) == origin_of(other)
+    except ValueError:
+        return False
 
 
 def _url(setup: Setup, name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from flask import Flask
 
 from ops.doctor.asking import Reply
 from ops.doctor.asking import ask as question
@@ -26,6 +27,7 @@ from tests.conftest import Database
 from tests.standins.keys import ProjectKeys
 from tests.standins.project import SupabaseProject
 from tests.standins.real_gotrue import PROGRAM
+from tests.standins.server import serve
 
 SITE = "http://localhost:5001"
 Open = Callable[..., SupabaseProject]
@@ -344,6 +346,39 @@ def test_addresses_and_settings_that_do_not_fit_are_named(
     tmp_path: Path, settings: dict[str, str], name: str, said: str
 ) -> None:
     assert said in texts(ask(None, tmp_path, **settings), "FAIL")[name]
+
+
+def test_pages_that_send_people_elsewhere_are_found(tmp_path: Path) -> None:
+    config: dict[str, str] = {}
+    pages = Flask("pages")
+    pages.add_url_rule("/config.json", view_func=lambda: config)
+    with serve(pages) as url:
+        config |= {"auth_url": url, "chat_url": url, "websocket_url": url}
+        origin = {"PUBLIC_URL": url, "AUTH_PUBLIC_URL": url}
+        asked = {**origin, "CHAT_PUBLIC_URL": url, "WEBSOCKET_PUBLIC_URL": url}
+        for settings in (origin, asked):
+            lines = ask(None, tmp_path, **settings)
+            assert "knows where auth, chat and websocket are" in texts(lines, "ok")["pages"]
+        for name in ("auth", "chat", "websocket"):
+            config[f"{name}_url"] = "http://127.0.0.1:1"
+            failed = texts(ask(None, tmp_path, **asked), "FAIL")["pages"]
+            assert failed.startswith(
+                f"send people to http://127.0.0.1:1, not to {url}: give the pages the same {name.upper()}_"
+            )
+            config[f"{name}_url"] = url
+        # Behind one origin: nobody said where chat is, and the pages took its port for granted.
+        config["chat_url"] = "http://127.0.0.1:1"
+        failed = texts(ask(None, tmp_path, **origin), "FAIL")["pages"]
+        assert "for chat, which cannot be reached, nothing listens there: set CHAT_PUBLIC_URL" in failed
+
+
+def test_who_may_join_is_asked_once_people_elsewhere_can_open_it(tmp_path: Path) -> None:
+    assert "who may join" not in [line.name for line in ask(None, tmp_path)]
+    elsewhere = {"PUBLIC_URL": "https://chat.invalid", "AUTH_PUBLIC_URL": "https://chat.invalid"}
+    warned = texts(ask(None, tmp_path, **elsewhere), "warn")["who may join"]
+    assert "SIGNUP and ADMIN_EMAILS not set here" in warned
+    said = {"SIGNUP": "invited", "ADMIN_EMAILS": "ann@example.org"}
+    assert texts(ask(None, tmp_path, **elsewhere, **said), "ok")["who may join"].startswith("invited")
 
 
 def test_the_env_file_of_the_compose_stack_is_told_from_settings_of_ones_own(tmp_path: Path) -> None:
