@@ -11,6 +11,7 @@ import pytest
 from services.auth.settings import AuthSettings
 from shared.settings import SettingsError
 from tests.auth.conftest import AUTH_SECRET, SERVICE_TOKEN, MakeApp, read_settings
+from tests.auth.providers import OWN_TOKENS, builtin_only
 from tests.auth.visitor import Visitor
 
 URL = "postgresql://pulse_app:x@127.0.0.1:1/none"
@@ -113,6 +114,7 @@ def test_the_command_ends_with_a_line_for_each_problem() -> None:
     ]
 
 
+@builtin_only(OWN_TOKENS)
 def test_another_secret_than_the_databases_is_said_at_the_start(make_app: MakeApp, database_url: str) -> None:
     Visitor(make_app(), "ann@example.org").sign_in()
     run = start(
