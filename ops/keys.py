@@ -23,6 +23,8 @@ from ops.output import complain
 from ops.places import ROOT
 
 ASSIGNMENT = re.compile(r"^(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*?)\s*$")
+ORIGIN = re.compile(r"https?://[^/?#@\s]+")
+IN_ADDRESSES = ("PULSE_APP_PASSWORD", "AUTH_SERVER_DATABASE_PASSWORD", "REST_DATABASE_PASSWORD", "POSTGRES_PASSWORD")
 YEARS = 10
 YEAR_SECONDS = 365 * 24 * 60 * 60
 
@@ -32,9 +34,10 @@ Values = dict[str, str]
 def make_keys(example: Path, env: Path) -> list[str]:
     """Brings `env` up to `example`; returns the names of what was made. Raises SetupError, and writes nothing, when
     what is there does not fit together."""
-    text = env.read_text() if env.exists() else example.read_text()
-    text = _with_new_lines(text, example.read_text())
+    text = env.read_text(encoding="utf-8") if env.exists() else example.read_text(encoding="utf-8")
+    text = _with_new_lines(text, example.read_text(encoding="utf-8"))
     values = read_values(text)
+    _check_given(values)
     made = []
     for name, make in MAKERS.items():
         if not values.get(name):
@@ -42,7 +45,7 @@ def make_keys(example: Path, env: Path) -> list[str]:
             made.append(name)
             text = _fill_in(text, name, values[name])
     _check(values)
-    if not env.exists() or text != env.read_text():
+    if not env.exists() or text != env.read_text(encoding="utf-8"):
         _write(env, text)
     env.chmod(0o600)
     return made
@@ -143,6 +146,19 @@ MAKERS: dict[str, Callable[[Values], str]] = {
 }
 
 
+def _check_given(values: Values) -> None:
+    """What people write themselves, before anything is made of it; empty ones are made. Shows no secret."""
+    url = values.get("PUBLIC_URL", "")
+    if url and not ORIGIN.fullmatch(url):
+        raise SetupError("PUBLIC_URL must be like https://chat.example.org, without a path or a slash at the end")
+    secret = values.get("JWT_SECRET", "")
+    if secret and len(secret) < 32:
+        raise SetupError("JWT_SECRET is shorter than 32 characters: empty it in .env, and the keys made of it")
+    for name in IN_ADDRESSES:
+        if not re.fullmatch(r"[A-Za-z0-9]*", values.get(name, "")):
+            raise SetupError(f"{name} stands in an address: letters and digits only")
+
+
 def _check(values: Values) -> None:
     """A file half of which was replaced would start, and refuse everybody."""
     again = "empty it in .env and run this again"
@@ -172,7 +188,7 @@ def _write(path: Path, text: str) -> None:
     unfinished = path.with_name(path.name + ".new")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)
-    with unfinished.open("w") as file:
+    with unfinished.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -184,6 +200,9 @@ def main(folder: Path = ROOT) -> int:
         made = make_keys(folder / ".env.example", folder / ".env")
     except SetupError as error:
         complain(error)
+        return 1
+    except UnicodeDecodeError:
+        complain(".env is not UTF-8 text: save it as such")
         return 1
     except OSError as error:
         complain(f".env cannot be made: {error.strerror}: {error.filename}")

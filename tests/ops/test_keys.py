@@ -56,11 +56,11 @@ def test_a_second_run_changes_nothing(env: Path) -> None:
 
 
 def test_what_has_a_value_keeps_it(env: Path) -> None:
-    env.write_text("PUBLIC_URL=https://chat.example.org # ours\nPOSTGRES_PASSWORD='of my own'\n# a note\n")
+    env.write_text("PUBLIC_URL=https://chat.example.org # ours\nPOSTGRES_PASSWORD='OfMyOwn'\n# a note\n")
     made = make_keys(EXAMPLE, env)
     values = read_values(env.read_text())
     assert values["PUBLIC_URL"] == "https://chat.example.org"
-    assert values["POSTGRES_PASSWORD"] == "of my own"
+    assert values["POSTGRES_PASSWORD"] == "OfMyOwn"
     assert "# a note" in env.read_text()
     assert made == [name for name in MAKERS if name != "POSTGRES_PASSWORD"]
 
@@ -149,6 +149,32 @@ def test_broken_keys_are_named_without_being_shown(env: Path) -> None:
     replace(env, JWT_KEYS="'[{'")
     with pytest.raises(SetupError, match="JWT_KEYS or JWT_PUBLIC_KEYS cannot be read"):
         make_keys(EXAMPLE, env)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("PUBLIC_URL=https://chat.example.org/", "PUBLIC_URL must be like"),
+        ("PUBLIC_URL=chat.example.org", "PUBLIC_URL must be like"),
+        ("JWT_SECRET=abc", "JWT_SECRET is shorter than 32"),
+        ("PULSE_APP_PASSWORD=p@ss/word", "PULSE_APP_PASSWORD stands in an address"),
+        ("POSTGRES_PASSWORD='p ss'", "POSTGRES_PASSWORD stands in an address"),
+        ("REST_DATABASE_PASSWORD=p%40ss", "REST_DATABASE_PASSWORD stands in an address"),
+    ],
+)
+def test_what_people_write_themselves_is_checked_before_anything_is_made(env: Path, line: str, said: str) -> None:
+    env.write_text(line + "\n")
+    with pytest.raises(SetupError, match=said) as refused:
+        make_keys(EXAMPLE, env)
+    assert line.partition("=")[2] not in str(refused.value)
+    assert env.read_text() == line + "\n"
+
+
+def test_an_env_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_text(EXAMPLE.read_text())
+    (tmp_path / ".env").write_bytes(b"ADMIN_EMAILS=j\xf6rg@example.org\n")
+    done = run_in(tmp_path)
+    assert (done.returncode, done.stderr) == (1, "pulse: .env is not UTF-8 text: save it as such\n")
 
 
 def test_a_shell_reads_the_file_as_compose_does(env: Path) -> None:
