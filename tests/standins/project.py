@@ -23,7 +23,7 @@ from tests.standins.gotrue import Gotrue, GotrueOptions, make_app
 from tests.standins.keys import KeyStyle, ProjectKeys, Signing
 from tests.standins.mailbox import Mailbox, serve_mailbox
 from tests.standins.postgrest import Config, PostgREST
-from tests.standins.real_gotrue import RealGotrue, serve_gotrue
+from tests.standins.real_gotrue import RealGotrue, lock_server, serve_gotrue
 from tests.standins.server import serve
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ ROLES = """
 
 def let_in(owner_url: str) -> str:
     """Make the role that PostgREST logs in as; returns its address of the same database."""
-    with psycopg.connect(owner_url, autocommit=True) as owner:
-        # One test process's databases share a server, and two of them may be made at once.
-        owner.execute("select pg_advisory_lock(5270)")
+    with lock_server(owner_url, 5270), psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute(ROLES)
         owner.execute(sql.SQL("alter role authenticator login password {}").format(AUTHENTICATOR_PASSWORD))
     place = urlsplit(owner_url)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -66,11 +66,19 @@ def serve_gotrue(options: GotrueOptions, owner_url: str, port: int, folder: Path
             server.wait()
 
 
+@contextmanager
+def lock_server(owner_url: str, number: int) -> Iterator[None]:
+    """Databases of one server share its roles; a lock belongs to one database, so it is taken in ``postgres``."""
+    url = urlsplit(owner_url)._replace(path="/postgres").geturl()
+    with psycopg.connect(url, autocommit=True) as everywhere:
+        everywhere.execute("select pg_advisory_lock(%s)", [number])
+        yield
+
+
 def _let_in(owner_url: str) -> str:
     """What Supabase's image of Postgres has ready for it (supabase/auth, *hack/init_postgres.sql*)."""
     place = urlsplit(owner_url)
-    with psycopg.connect(owner_url, autocommit=True) as owner:
-        owner.execute("select pg_advisory_lock(5271)")
+    with lock_server(owner_url, 5271), psycopg.connect(owner_url, autocommit=True) as owner:
         if not owner.execute("select 1 from pg_roles where rolname = %s", [OWNER]).fetchone():
             owner.execute(sql.SQL("create role {} login noinherit createrole").format(sql.Identifier(OWNER)))
         admin = sql.Identifier(OWNER)
@@ -137,11 +145,10 @@ def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> N
     """It answers only once it has migrated its database."""
     deadline = time.monotonic() + READY_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
-        try:
+        with suppress(requests.RequestException):
             if requests.get(f"{url}/health", timeout=2).status_code == 200:
                 return
-        except requests.ConnectionError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     lines = log.read_text(errors="replace").splitlines()
     raise AssertionError("GoTrue did not start:\n" + "\n".join(lines[-10:]))
 
