@@ -34,7 +34,9 @@ def find_caddy() -> str | None:
     return os.environ.get("CADDY_BIN") or shutil.which("caddy")
 
 
-def write_caddyfile(folder: Path, upstreams: Mapping[str, str], project_port: int, health_port: int) -> Path:
+def write_caddyfile(
+    folder: Path, upstreams: Mapping[str, str], project_port: int, health_port: int, patience: str = "5s"
+) -> Path:
     text = CADDYFILE.read_text()
     for name, port in UPSTREAMS.items():
         assert f"reverse_proxy {name}:{port}" in text
@@ -42,6 +44,8 @@ def write_caddyfile(folder: Path, upstreams: Mapping[str, str], project_port: in
     assert "http://:8000" in text
     assert "http://127.0.0.1:8001" in text
     text = text.replace("http://:8000", f"http://:{project_port}").replace(":8001", f":{health_port}")
+    assert "lb_try_duration 5s" in text
+    text = text.replace("lb_try_duration 5s", f"lb_try_duration {patience}")
     path = folder / "Caddyfile"
     path.write_text(text)
     return path
@@ -55,10 +59,11 @@ def run_gateway(
     keys: Mapping[str, str],
     port: int,
     project_port: int | None = None,
+    patience: str = "5s",
 ) -> Iterator[Gateway]:
-    """`upstreams`: where each name of UPSTREAMS is reached; `keys`: the project's two."""
+    """`upstreams`: where each name of UPSTREAMS is reached; `keys`: the project's two; `patience`: with who is away."""
     project_port, health_port = project_port or find_free_port(), find_free_port()
-    config = write_caddyfile(folder, upstreams, project_port, health_port)
+    config = write_caddyfile(folder, upstreams, project_port, health_port, patience)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),

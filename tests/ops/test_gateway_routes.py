@@ -261,7 +261,7 @@ def test_a_service_that_is_away_is_a_bad_gateway_and_its_address_is_in_no_log(tm
     away = {
         name: f"127.0.0.1:{find_free_port()}" for name in ("auth", "chat", "websocket", "pages", "auth-server", "rest")
     }
-    with run_gateway(CADDY, tmp_path, away, KEYS, find_free_port()) as gateway:
+    with run_gateway(CADDY, tmp_path, away, KEYS, find_free_port(), patience="300ms") as gateway:
         status, _, _ = ask(gateway.public_url, "/auth/confirm?token_hash=s3cret", Authorization="Bearer s3cret")
         assert status == 502
     log = gateway.log.read_text()
