@@ -155,7 +155,7 @@ def test_broken_keys_are_named_without_being_shown(env: Path) -> None:
     ("line", "said"),
     [
         ("PUBLIC_URL=https://chat.example.org/", "PUBLIC_URL must be like"),
-        ("PUBLIC_URL=chat.example.org", "PUBLIC_URL must be like"),
+        ("PUBLIC_URL=pulse.example.org", "PUBLIC_URL must be like"),
         ("JWT_SECRET=abc", "JWT_SECRET is shorter than 32"),
         ("PULSE_APP_PASSWORD=p@ss/word", "PULSE_APP_PASSWORD stands in an address"),
         ("POSTGRES_PASSWORD='p ss'", "POSTGRES_PASSWORD stands in an address"),
