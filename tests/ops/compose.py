@@ -30,6 +30,41 @@ def read_services() -> dict[str, dict[str, Any]]:
     return services
 
 
+class _Override:
+    """What `!override` marks: it takes the base's place instead of being merged with it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _read_override(constructor: Any, node: Any) -> _Override:
+    if node.id == "mapping":
+        return _Override(dict(constructor.construct_mapping(node, deep=True)))
+    return _Override(list(constructor.construct_sequence(node, deep=True)))
+
+
+@cache
+def read_hosted() -> dict[str, Any]:
+    """docker-compose.yml with deploy/hosted.yml over it, where the profile `never` switches services off."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.constructor.add_constructor("!override", _read_override)
+    merged: dict[str, Any] = _merge(read_compose(), yaml.load(HOSTED.read_text()))
+    return merged
+
+
+def _merge(base: Any, over: Any) -> Any:
+    """As Compose does: mappings by their keys, lists one after the other, anything else is replaced."""
+    if isinstance(over, _Override):
+        return over.value
+    if isinstance(base, dict) and isinstance(over, dict):
+        return base | {name: _merge(base.get(name), value) for name, value in over.items()}
+    if isinstance(base, list) and isinstance(over, list):
+        return [*base, *(item for item in over if item not in base)]
+    if isinstance(over, dict):
+        return {name: _merge(None, value) for name, value in over.items()}
+    return over
+
+
 def find_variables(text: str) -> Iterator[tuple[str, str]]:
     """Name and operator (`:?`, `:-`, `-`, or nothing) of each `${…}`, nested ones too."""
     for match in OPENING.finditer(text):
@@ -69,7 +104,9 @@ def _choose(name: str, operator: str, word: str, values: Mapping[str, str]) -> s
     return fill_in(word, values)
 
 
-def read_environment(service: str, values: Mapping[str, str]) -> dict[str, str]:
+def read_environment(
+    service: str, values: Mapping[str, str], services: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, str]:
     """What the service's container is given, as strings."""
-    given = read_services()[service].get("environment", {})
+    given = (services or read_services())[service].get("environment", {})
     return {name: fill_in(str(value), values) for name, value in given.items()}

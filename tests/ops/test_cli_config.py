@@ -56,3 +56,8 @@ def test_no_secret_is_written_down(config: dict[str, Any]) -> None:
     named = [(name, value) for name, value in values(config) if name in ("secret", "pass", "client_id", "auth_token")]
     assert named
     assert all(str(value).startswith("env(") for _, value in named)
+
+
+def test_the_mails_that_sign_in_are_one_text_however_supabase_auth_calls_them() -> None:
+    texts = {(FOLDER / "templates" / f"{name}.html").read_text() for name in TEMPLATES if name != "invite"}
+    assert len(texts) == 1

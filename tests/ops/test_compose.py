@@ -26,6 +26,7 @@ from tests.ops.compose import (
     find_variables,
     read_compose,
     read_environment,
+    read_hosted,
     read_services,
 )
 
@@ -249,6 +250,35 @@ PROJECT = {
     "PROJECT_PUBLISHABLE_KEY": "sb_publishable_0123456789abcdefghijkl_01234567",
     "PROJECT_SECRET_KEY": "sb_secret_0123456789abcdefghijkl_01234567",
 }
+
+
+def test_with_a_hosted_project_the_files_together_are_sound_by_the_compose_schema(tmp_path: Path) -> None:
+    merged = tmp_path / "docker-compose.json"
+    merged.write_text(json.dumps(read_hosted()))
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(merged)]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_with_a_hosted_project_what_starts_is_ours_knows_its_settings_and_waits_for_nobody_else(
+    values: dict[str, str],
+) -> None:
+    services = {name: one for name, one in read_hosted()["services"].items() if not one.get("profiles")}
+    assert sorted(services) == ["auth", "chat", "gateway", "pages", "redis", "websocket"]
+    for one in services.values():
+        assert set(one.get("depends_on", {})) <= set(services)
+    for name, settings in OURS.items():
+        given = read_environment(name, {**values, **PROJECT}, services)
+        assert set(given) <= {field.alias for field in settings.model_fields.values()}
+        settings.read(given)
+    for name in ("auth", "chat"):
+        given = read_environment(name, {**values, **PROJECT}, services)
+        assert given["SUPABASE_URL"] == PROJECT["PROJECT_URL"]
+        assert given["SUPABASE_SECRET_KEY"] == PROJECT["PROJECT_SECRET_KEY"]
+        assert not given["DATABASE_URL"]
+        assert "edge" in services[name]["networks"]
+        with pytest.raises(Required, match=r"^PROJECT_"):
+            read_environment(name, values, services)
 
 
 def test_with_a_hosted_project_only_our_own_programs_start_and_use_it(tmp_path: Path) -> None:
