@@ -41,6 +41,7 @@ class Neighbours:
         now = time.time()
         claims = {
             "sub": user_id,
+            "role": "authenticated",
             "session_id": session_id or str(uuid.uuid4()),
             "aud": "authenticated",
             "iat": int(now),
