@@ -7,10 +7,10 @@ import re
 from flask import after_this_request, request
 
 from services.auth.browsers import describe_browser
-from services.auth.builtin.seals import new_token
 from services.auth.cookies import BROWSER_COOKIE
 from services.auth.parts import parts
 from services.auth.provider import Asker
+from services.auth.seals import new_token
 
 SECRET = re.compile(r"[\w-]{43}")
 

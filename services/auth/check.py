@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.auth.builtin.seals import Seals, WrongSecret
+from services.auth.seals import Seals, WrongSecret
 from services.auth.settings import AuthSettings
 from shared.errors import AppError
 from shared.postgres_database import PostgresDatabase

@@ -10,9 +10,9 @@ from flask import Flask
 
 from services.auth import dev_inbox
 from services.auth.builtin.provider import BuiltinProvider
-from services.auth.builtin.seals import Seals
 from services.auth.mail.choice import choose_mailer
 from services.auth.provider import AuthProvider
+from services.auth.seals import Seals
 from services.auth.settings import AuthSettings
 from shared.database import Database
 from shared.postgres_database import PostgresDatabase

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import structlog
 
-from services.auth.builtin.seals import CODE_DIGITS, Seals, hash_token, new_code, new_token
 from services.auth.builtin.signing_keys import SigningKeys
 from services.auth.mail.mailer import Mailer
 from services.auth.mail.message import SignInMail
@@ -23,6 +22,7 @@ from services.auth.provider import (
     SignedOut,
     SignIn,
 )
+from services.auth.seals import CODE_DIGITS, Seals, hash_token, new_code, new_token
 from services.auth.settings import DAY_SECONDS, AuthSettings
 from shared.caller import Caller
 from shared.database import Database

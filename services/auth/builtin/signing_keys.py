@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import ECAlgorithm
 
-from services.auth.builtin.seals import Seals, WrongSecret
+from services.auth.seals import Seals, WrongSecret
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.tokens import AUDIENCE

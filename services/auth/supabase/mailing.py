@@ -10,8 +10,8 @@ from supabase_auth.errors import AuthApiError
 
 from services.auth.addresses import to_ascii_domain
 from services.auth.background import Background
-from services.auth.builtin.seals import Seals, new_token
 from services.auth.provider import Asker
+from services.auth.seals import Seals, new_token
 from services.auth.signup import SignupPolicy
 from services.auth.supabase.errors import FAILURES, is_passing, translate
 from services.auth.supabase.gotrue import GoTrue

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from services.auth.builtin.seals import hash_token
 from services.auth.provider import LinkExpired
+from services.auth.seals import hash_token
 from shared.database import Database
 
 USE_SECONDS = 60  # longer than GoTrue's limit for a request, after which it knows that the token was used

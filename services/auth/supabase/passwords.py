@@ -19,8 +19,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from supabase_auth.types import AdminUserAttributes, Session
 
 from services.auth.addresses import to_ascii_domain
-from services.auth.builtin.seals import derive
 from services.auth.provider import Asker, LinkExpired
+from services.auth.seals import derive
 from services.auth.supabase.gotrue import GoTrue
 from services.auth.supabase.requests import Request, Requests, challenge
 from services.auth.supabase.sessions import Claims, address_of

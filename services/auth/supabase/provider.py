@@ -11,7 +11,6 @@ import httpx
 from supabase_auth.types import SignInWithIdTokenCredentials
 
 from services.auth.addresses import to_ascii_domain
-from services.auth.builtin.seals import Seals
 from services.auth.provider import (
     Asker,
     InvalidCredentials,
@@ -22,6 +21,7 @@ from services.auth.provider import (
     SignIn,
     SignInRefused,
 )
+from services.auth.seals import Seals
 from services.auth.settings import AuthSettings
 from services.auth.supabase.accounts import Accounts
 from services.auth.supabase.arrivals import Arrivals

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from services.auth.builtin.seals import derive
+from services.auth.seals import derive
 
 LINK_SECONDS = 86_400  # GoTrue's longest: how long its links live is its own setting
 

@@ -10,7 +10,6 @@ import jwt
 from supabase_auth.types import Session, User
 
 from services.auth.addresses import normalise_email, present_name
-from services.auth.builtin.seals import hash_token
 from services.auth.names import check_name
 from services.auth.provider import (
     Asker,
@@ -22,6 +21,7 @@ from services.auth.provider import (
     SignedOut,
     SignIn,
 )
+from services.auth.seals import hash_token
 from services.auth.settings import DAY_SECONDS, AuthSettings
 from services.auth.supabase.ending import Ending
 from services.auth.supabase.errors import FAILURES, translate
