@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
 from urllib.parse import parse_qs, urlsplit
@@ -26,8 +25,6 @@ from tests.system.processes import Process, answers, python_module
 from tests.system.waiting import eventually
 
 ATTEMPTS = 3
-EXPECTED_SECONDS = 2.0  # a mail that is not there by then went down with a process some test killed
-LINK_SECONDS = 300.0  # links live for ten minutes
 
 
 class Stack:
@@ -69,7 +66,6 @@ class Stack:
         self.secrets = [self.service_token, *sealing.values(), *backing.secrets]
         self._contracts: dict[str, Contract] = {}
         self._people: list[Person] = []
-        self._expected: dict[str, tuple[str, float]] = {}
 
     def start(self) -> None:
         """Returns when all are ready."""
@@ -105,35 +101,14 @@ class Stack:
 
     def sign_in(self, name: str, at: str = "auth") -> Person:
         """By mailed link, with an address nobody had before, at one of the auth processes."""
-        return self.sign_in_as(self._expected_email(name), at, asked=True)
+        return self.sign_in_as(new_email(name), at)
 
-    def sign_in_as(self, email: str, at: str = "auth", *, asked: bool = False) -> Person:
-        """By mailed link, which may have been asked for already."""
-        mail = self.find_mail(email) if asked else self.mail_link(email)
-        session = self.confirm(mail["token_hash"], at)
+    def sign_in_as(self, email: str, at: str = "auth") -> Person:
+        """By mailed link."""
+        session = self.confirm(self.mail_link(email)["token_hash"], at)
         person = Person(self.http("auth"), self.http("chat"), self.urls["websocket"], session)
         self._people.append(person)
         return person
-
-    def _expected_email(self, name: str) -> str:
-        """An address a mail is on its way to, or there: the next person's is asked for with this one's.
-
-        Supabase Auth's mails go out after some tenths of a second, on purpose; a suite would wait for hundreds of them.
-        """
-        email, asked_at = self._expected.pop(name, ("", 0.0))
-        stale = time.monotonic() - asked_at > EXPECTED_SECONDS
-        if not email or (stale and not self.backing.mails_to(email)) or time.monotonic() - asked_at > LINK_SECONDS:
-            email = self._ask_for_mail(name)
-        with suppress(requests.RequestException, AssertionError):
-            self._expected[name] = (self._ask_for_mail(name), time.monotonic())
-        return email
-
-    def _ask_for_mail(self, name: str) -> str:
-        email = new_email(name)
-        auth = self.http("auth")
-        auth.post("/auth/login", {"email": email}, status=202)
-        auth.close()
-        return email
 
     def mail_link(self, email: str) -> dict[str, str]:
         """Asks for a link: {link, token_hash, code} of the mail that came."""
