@@ -44,7 +44,7 @@ locks: ## Pin every requirements file anew, with hashes
 	$(PREPARE) dev
 	@.venv/bin/pip install --quiet uv
 	@for name in services/auth/requirements services/chat/requirements services/websocket/requirements \
-		frontend/server/requirements requirements/run requirements/dev requirements/node requirements/migrate; do \
+		frontend/server/requirements requirements/run requirements/engines requirements/dev requirements/node requirements/migrate; do \
 		.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-annotate --no-emit-index-url $$name.in -o $$name.txt || exit 1; \
 	done
