@@ -4,7 +4,9 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from ops.errors import SetupError
 from ops.migrate import APP_ROLE, migrate
@@ -13,8 +15,11 @@ from ops.postgres import Cluster, serve
 
 TEMPLATE = "pulse_template"
 APP_PASSWORD = "services-in-tests"
-# A test's data need not outlive a power cut.
-QUICK = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=200")
+# A test's data need not outlive a power cut, nor its passwords a guesser.
+QUICK = (
+    *("fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off"),
+    *("scram_iterations=1", "shared_buffers=32MB", "max_connections=200"),
+)
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,22 @@ def template(postgres: Cluster) -> str:
     return TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def administrator(postgres: Cluster) -> Iterator[psycopg.Connection]:
+    """The server's owner, who makes and drops databases: kept, as there are many."""
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        yield connection
+
+
 @pytest.fixture
-def database(postgres: Cluster, template: str) -> Iterator[Database]:
+def database(postgres: Cluster, template: str, administrator: psycopg.Connection) -> Iterator[Database]:
     """A fresh migrated database, dropped after the test."""
     name = f"test_{secrets.token_hex(6)}"
-    postgres.create_database(name, template)
+    # Copying the files is the cheaper way where nothing waits for a disk.
+    clone = sql.SQL("create database {} template {} strategy file_copy")
+    administrator.execute(clone.format(sql.Identifier(name), sql.Identifier(template)))
     yield Database(postgres.url(name, APP_ROLE, APP_PASSWORD), postgres.url(name))
-    postgres.drop_database(name)
+    administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
