@@ -1,7 +1,7 @@
 # Needs GNU make, git and Python 3.11 or newer; everything else is fetched into this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-fast lint types locks auth chat websocket pages migrate doctor keys compose-check clean
+.PHONY: help run stop test test-fast chaos lint types locks auth chat websocket pages migrate doctor keys compose-check clean
 SHELL := /bin/sh
 
 # Words for pytest: make test ARGS="-k history"
@@ -31,6 +31,11 @@ test: ## Everything CI runs: lint, types, unit, SQL, services, system, browser
 test-fast: ## The tests that need neither a browser nor the whole system
 	$(PREPARE) run dev
 	@exec $(VENV) -m ops.checks fast $(ARGS)
+
+chaos: ## Kill and freeze parts of a large busy system: PEOPLE=200 GROUPS=20 MESSAGES=10000 SEED=1 SECONDS=240
+	$(PREPARE) run dev
+	@CHAOS_PEOPLE='$(PEOPLE)' CHAOS_GROUPS='$(GROUPS)' CHAOS_MESSAGES='$(MESSAGES)' CHAOS_SEED='$(SEED)' \
+		CHAOS_SECONDS='$(SECONDS)' exec $(VENV) -m pytest -q -s -m chaos tests/chaos $(ARGS)
 
 lint: ## ruff, mypy, import-linter, tsc, eslint
 	$(PREPARE) run dev pages

@@ -39,7 +39,7 @@ LINT = (
     Step("imports", python("-c", IMPORT_LINTER)),
 )
 PAGES = Step("frontend tests", ("npm", "run", "--silent", "test"), FRONTEND)
-FAST = ("-m", "not browser and not system")
+FAST = ("-m", "not browser and not system and not chaos")
 # By file: what a file's tests share is made once. Two, as most of them wait for processes more than they compute.
 WORKERS = ("-n", "2", "--dist", "loadfile")
 
