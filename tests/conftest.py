@@ -12,6 +12,9 @@ from ops.errors import SetupError
 from ops.migrate import APP_ROLE, migrate
 from ops.ports import find_free_port
 from ops.postgres import Cluster, serve
+from tests.engines import _broker_process, _redis_process, broker, engine_guard, redis_server
+
+__all__ = ["_broker_process", "_redis_process", "broker", "engine_guard", "redis_server"]
 
 TEMPLATE = "pulse_template"
 APP_PASSWORD = "services-in-tests"
