@@ -21,3 +21,23 @@ class MessageIdTaken(Conflict):
 
 class SendQueueFull(Unavailable):
     code, message = "busy", "Too much is being sent at once. Send it again with the same id."
+
+
+class MessageDeleted(Conflict):
+    code, message = "message_deleted", "That message was deleted."
+
+
+class DirectConversation(Conflict):
+    code, message = "direct_conversation", "A conversation of two can't be renamed, joined or left."
+
+
+class ConversationIdTaken(Conflict):
+    code, message = "conversation_id_taken", "That id was used for another conversation."
+
+
+class GroupFull(Conflict):
+    code, message = "group_full", "A group has at most 5,000 members."
+
+
+class LastOwner(Conflict):
+    code, message = "last_owner", "A group needs an owner: make somebody else one first."

@@ -1,21 +1,32 @@
-"""Sending, history, changes, one message."""
+"""Sending, history, changes; one message, its edit and its deletion."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from services.chat.conversations.schemas import PageQuery
 from services.chat.errors import (
     AttachmentNotFound,
     ConversationNotFound,
+    MessageDeleted,
     MessageIdTaken,
     MessageNotFound,
     SendQueueFull,
 )
-from services.chat.messages.schemas import Changes, ChangesQuery, History, HistoryQuery, SendRequest
+from services.chat.messages import changing
+from services.chat.messages.schemas import (
+    Changes,
+    ChangesQuery,
+    EditRequest,
+    History,
+    HistoryQuery,
+    Messages,
+    SendRequest,
+)
 from services.chat.state import chat
 from shared.api import Answer, Api
 from shared.caller import Caller
-from shared.errors import UserNotFound
+from shared.errors import NotAllowed, UserNotFound
 from shared.wire import Message
 
 api = Api("messages")
@@ -60,7 +71,26 @@ def list_changes(caller: Caller, query: ChangesQuery) -> Answer[Changes]:
     return Answer(changes)
 
 
+@api.on("GET", "/messages")
+def list_messages(caller: Caller, query: PageQuery) -> Answer[Messages]:
+    """The messages of all the caller's conversations, newest first."""
+    page = chat().database.call("list_messages", caller=caller.user_id, page_limit=query.limit, cursor=query.cursor)
+    return Answer(page)
+
+
 @api.on("GET", "/messages/<uuid:message_id>", errors=(MessageNotFound,))
 def get_message(caller: Caller, message_id: UUID) -> Answer[Message]:
     """One message."""
     return Answer(chat().database.call("get_message", caller=caller.user_id, message_id=message_id))
+
+
+@api.on("PATCH", "/messages/<uuid:message_id>", errors=(MessageNotFound, NotAllowed, MessageDeleted))
+def edit_message(caller: Caller, message_id: UUID, body: EditRequest) -> Answer[Message]:
+    """Changes what a message of one's own says."""
+    return Answer(changing.edit_message(caller, message_id, body.content))
+
+
+@api.on("DELETE", "/messages/<uuid:message_id>", errors=(MessageNotFound, NotAllowed))
+def delete_message(caller: Caller, message_id: UUID) -> Answer[Message]:
+    """Empties a message of one's own, or any of a group one owns, and answers what is left of it."""
+    return Answer(changing.delete_message(caller, message_id))

@@ -33,6 +33,17 @@ class SendRequest(Input):
         return self
 
 
+class EditRequest(Input):
+    content: Content
+
+
+class Messages(Output):
+    """Newest first, over all the caller's conversations."""
+
+    messages: list[Message]
+    next_cursor: str | None
+
+
 class HistoryQuery(Input):
     """``before`` and ``after`` are ``message.seq``; without them the newest page."""
 
