@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from flask import Flask, Response
 
-from services.auth import confirm, for_services, google, login, pages, people, session, users
+from services.auth import confirm, for_services, google, login, methods, pages, password, people, session, users
 from services.auth.choice import choose_provider
 from services.auth.cookies import Cookies
 from services.auth.limits import Limits
@@ -46,7 +46,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     )
     verifier = TokenVerifier(choice.provider.public_keys, OwnRevocations(database), shared_secret=settings.jwt_secret)
     Identity(verifier, (*settings.origins, settings.own_origin), service_token).install(app)
-    for feature in (login, confirm, google, session, users, for_services):
+    for feature in (login, confirm, password, methods, google, session, users, for_services):
         feature.api.install(app)
     choice.install(app)
     app.add_url_rule("/auth/style.css", view_func=pages.style)

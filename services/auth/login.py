@@ -8,11 +8,12 @@ from flask import request
 from services.auth import dev_inbox
 from services.auth.askers import find_asker, remember_asker
 from services.auth.parts import parts
+from services.auth.password_rules import check_new_password
 from services.auth.provider import Asker, InvalidCredentials, NotOffered, SignIn
 from services.auth.schemas import ConfirmationSent, LinkSent, LoginAnswer, LoginRequest, SignUpRequest
 from services.auth.sign_ins import answer_session, check_browser_origin, is_browser
 from shared.api import Answer, Api
-from shared.errors import OriginNotAllowed, TooManyRequests
+from shared.errors import OriginNotAllowed, TooManyRequests, Unavailable
 
 api = Api("sign in")
 log = structlog.get_logger()
@@ -45,10 +46,12 @@ def login(body: LoginRequest) -> Answer[LoginAnswer]:
 def sign_up(body: SignUpRequest) -> Answer[ConfirmationSent]:
     """Mails a confirmation; the password counts once that mail's link is used.
 
-    The answer is the same for every address; one that has an account gets a link to sign in with.
+    The answer is the same for every address; one that has an account gets a link to sign in with, and keeps its
+    password. A weak password is 422 for everybody.
     """
     check_browser_origin()
     parts().limits.check_login(request.remote_addr)
+    check_new_password(body.password, body.email, body.name or "")
     asker = find_asker()
     redirect_to = parts().redirects.choose(body.redirect_to)
     parts().provider.sign_up(body.email, body.password, body.name, redirect_to, asker)
@@ -59,7 +62,11 @@ def sign_up(body: SignUpRequest) -> Answer[ConfirmationSent]:
 def _sign_in(email: str, password: str, asker: Asker) -> SignIn:
     provider, limits = parts().provider, parts().limits
     limits.check_password(asker.address, email)
-    sign_in = provider.sign_in_with_password(email, password, asker)
+    try:
+        sign_in = provider.sign_in_with_password(email, password, asker)
+    except Unavailable:
+        limits.forgive_password(asker.address, email)
+        raise
     limits.forgive_password(asker.address, email)
     log.info("signed_in", by="password", account=sign_in.user["id"])
     return sign_in

@@ -10,7 +10,7 @@ from flask import Response, render_template, request
 from services.auth.addresses import mask_email
 from services.auth.parts import parts
 from services.auth.provider import LinkExpired, PendingLink
-from shared.errors import AppError
+from shared.errors import AppError, Malformed
 
 FORM = "application/x-www-form-urlencoded"
 STYLE = Path(__file__).parent / "static" / "style.css"
@@ -40,9 +40,13 @@ TEXTS = {
 """What a person reads: title and text by error code."""
 
 
-def link_page(pending: PendingLink, token: str, redirect_to: str) -> Response:
+def link_page(pending: PendingLink, token: str, redirect_to: str, error: Malformed | None = None) -> Response:
+    """``error`` says what is wrong with the new password that was sent."""
     return _page(
-        "confirm.html",
+        "new_password.html" if pending.sets == "new" else "confirm.html",
+        error.status if error else 200,
+        problem=" ".join(item["problem"] for item in error.data["fields"]) if error else None,
+        sets=pending.sets,
         masked=mask_email(pending.email) if pending.email else None,
         requested_by=pending.requested_by,
         asked=_ago(pending.age_seconds),

@@ -25,6 +25,12 @@ class InvalidCredentials(NotAuthenticated):
     code, message = "invalid_credentials", "This address and this password do not go together."
 
 
+class WrongPassword(NotAllowed):
+    """Whoever is signed in did not say the password they have."""
+
+    code, message = "wrong_password", "The current password is missing or wrong."
+
+
 class EmailNotConfirmed(NotAllowed):
     code, message = "email_not_confirmed", "This address is not confirmed yet. Open the link that was mailed to it."
 
@@ -86,6 +92,10 @@ class Asker:
     secret: str
 
 
+PasswordAtStake = Literal["chosen", "new"]
+"""What a link does to a password: counts the one chosen at sign-up, or asks for a new one (recovery)."""
+
+
 @dataclass(frozen=True)
 class PendingLink:
     """A link that would still work; what the provider can't know is None."""
@@ -93,6 +103,7 @@ class PendingLink:
     email: str | None
     requested_by: str | None
     age_seconds: int | None
+    sets: PasswordAtStake | None = None
 
 
 @dataclass(frozen=True)
@@ -108,20 +119,25 @@ class AuthProvider(Protocol):
     """``asker`` is None where this installation itself asks."""
 
     code_digits: int
+    offers_password: bool
     remembers_browsers: bool
     """Whether the askers' secrets matter."""
+
+    @property
+    def offers_google(self) -> bool:
+        """Whether people may sign in with Google here."""
 
     def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
         """Mails a link and a code, or does not; no caller may learn which."""
 
-    def find_link(self, token: str, redirect_to: str) -> PendingLink | None:
-        """What a link would sign in, by its two parameters; consumes nothing."""
+    def find_link(self, token: str, redirect_to: str, kind: str) -> PendingLink | None:
+        """What a link would sign in, by its parameters (``kind`` is its ``type``); consumes nothing."""
 
     def find_target(self, redirect_to: str | None) -> str | None:
         """Where whoever asked for a link with this ``redirect_to`` wanted to go."""
 
     def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:
-        """Raises LinkExpired."""
+        """Raises LinkExpired, also for a link to a new password."""
 
     def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
         """Raises LinkExpired."""
@@ -135,16 +151,36 @@ class AuthProvider(Protocol):
         Raises Malformed for a weak password, or NotOffered.
         """
 
+    def request_reset(self, email: str, redirect_to: str, asker: Asker) -> None:
+        """Mails a link to set a new password by, or does not; no caller may learn which."""
+
+    def confirm_recovery(
+        self, token: str, redirect_to: str | None, password: str, asker: Asker
+    ) -> tuple[SignIn, list[str]]:
+        """Sets the password by such a link: a session, and the ids of those it ended.
+
+        Raises LinkExpired, or Malformed for a weak password, which uses nothing up.
+        """
+
+    def change_password(
+        self, caller: Caller, email: str, access_token: str, current: str | None, password: str
+    ) -> list[str]:
+        """Sets the caller's password: the ids of their other sessions, which it ended.
+
+        Raises WrongPassword when they have one and ``current`` is not it, or Malformed for a weak one.
+        """
+
     def google_url(self, redirect_to: str, asker: Asker) -> str:
-        """Where a browser begins to sign in with Google. Raises NotOffered."""
+        """Where a browser begins to sign in with Google. Raises NotOffered, or Unavailable."""
 
     def sign_in_with_google(self, id_token: str, nonce: str | None, asker: Asker) -> SignIn:
-        """Raises SignInRefused or NotOffered."""
+        """Raises SignInRefused, EmailNotConfirmed, NotInvited, NotOffered or Unavailable."""
 
     def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:
         """The session of a browser that was sent back with a code, and where it wanted to go.
 
-        Raises LinkExpired, OtherBrowser or NotOffered.
+        ``request`` is what the provider sealed into the address. Raises LinkExpired, OtherBrowser or NotOffered, and
+        what ``sign_in_with_google`` does.
         """
 
     def refresh(self, refresh_token: str, asker: Asker) -> SignIn:

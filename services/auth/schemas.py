@@ -10,16 +10,11 @@ from services.auth.addresses import Email
 from services.auth.names import Name
 from shared.wire import Id, Input, Output, Session, Text, Time, User
 
-PASSWORD_BYTES = 72  # bcrypt looks at no more
-
-
-def _check_password(value: str) -> str:
-    if len(value.encode()) > PASSWORD_BYTES:
-        raise ValueError(f"must be at most {PASSWORD_BYTES} bytes")
-    return value
-
-
-Password = Annotated[Text, Field(min_length=1), AfterValidator(_check_password)]
+Password = Annotated[Text, Field(min_length=1, max_length=200)]
+"""One to try; code points. Which new ones are good enough, services/auth/password_rules.py says."""
+NewPassword = Annotated[
+    Text, Field(min_length=8, max_length=200, description="8 code points or more, and not one that is soon guessed")
+]
 
 
 class LoginRequest(Input):
@@ -46,13 +41,43 @@ class SignUpRequest(Input):
     """``redirect_to`` as for a login."""
 
     email: Email
-    password: Password
+    password: NewPassword
     name: Name | None = None
     redirect_to: Text | None = None
 
 
 class ConfirmationSent(Output):
     status: Literal["confirmation_sent"] = "confirmation_sent"
+    code_digits: int
+
+
+class ResetRequest(Input):
+    """``redirect_to`` as for a login."""
+
+    email: Email
+    redirect_to: Text | None = None
+
+
+class ResetSent(Output):
+    """The mail holds a link and no code; ``dev_inbox``: whether it is to be read at ``/dev/inbox``."""
+
+    status: Literal["link_sent"] = "link_sent"
+    dev_inbox: bool
+
+
+class PasswordChange(Input):
+    """``current_password`` is needed by whoever has one."""
+
+    password: NewPassword
+    current_password: Password | None = None
+
+
+class SignInMethods(Output):
+    """What this installation offers: ``link`` by mail always; ``code_digits``: how long the mailed code is."""
+
+    link: Literal[True] = True
+    password: bool
+    google: bool
     code_digits: int
 
 
@@ -91,7 +116,7 @@ class ConfirmQuery(BaseModel):
 class ConfirmRequest(Input):
     """``token_hash`` of a mailed link, or ``email`` and the ``code`` of the same mail.
 
-    ``redirect_to`` and ``type`` as the link has them.
+    ``redirect_to`` and ``type`` as the link has them; with ``type`` "recovery" also the new ``password``.
     """
 
     token_hash: Text | None = Field(None, max_length=200)
@@ -99,6 +124,7 @@ class ConfirmRequest(Input):
     code: Text | None = Field(None, max_length=20)
     redirect_to: Text | None = None
     type: Text | None = None
+    password: Password | None = None
 
 
 class RefreshRequest(Input):

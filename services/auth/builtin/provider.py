@@ -34,6 +34,7 @@ class BuiltinProvider:
     """``database`` calls the functions of the schema builtin_auth."""
 
     code_digits = CODE_DIGITS
+    offers_password = True
     remembers_browsers = False
 
     def __init__(self, settings: AuthSettings, database: Database, seals: Seals, mailer: Mailer) -> None:
@@ -46,6 +47,10 @@ class BuiltinProvider:
         self._session_seconds = settings.session_days * DAY_SECONDS
         self._seals = seals
         self._keys = SigningKeys(database, seals, issuer=settings.auth_public_url)
+
+    @property
+    def offers_google(self) -> bool:
+        return False
 
     def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
         token, code = new_token(), new_code()
@@ -62,7 +67,7 @@ class BuiltinProvider:
             self._mailer.send(SignInMail(to=email, link=f"{self._confirm_url}?{query}", code=code))
         log.info("link_requested", address=self._seals.name_address(email), mailed=answer["mail"])
 
-    def find_link(self, token: str, redirect_to: str = "") -> PendingLink | None:  # noqa: ARG002  # the token tells it
+    def find_link(self, token: str, redirect_to: str = "", kind: str = "") -> PendingLink | None:  # noqa: ARG002
         found = self._database.call("find_link", token_hash=hash_token(token))
         return PendingLink(**found) if found else None
 
@@ -96,6 +101,19 @@ class BuiltinProvider:
         raise NotOffered()
 
     def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:  # noqa: ARG002
+        raise NotOffered()
+
+    def request_reset(self, email: str, redirect_to: str, asker: Asker) -> None:  # noqa: ARG002
+        raise NotOffered()
+
+    def confirm_recovery(
+        self, token: str, redirect_to: str | None, password: str, asker: Asker
+    ) -> tuple[SignIn, list[str]]:
+        raise NotOffered()
+
+    def change_password(
+        self, caller: Caller, email: str, access_token: str, current: str | None, password: str
+    ) -> list[str]:
         raise NotOffered()
 
     def google_url(self, redirect_to: str, asker: Asker) -> str:  # noqa: ARG002

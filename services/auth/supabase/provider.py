@@ -14,6 +14,7 @@ from services.auth.addresses import to_ascii_domain
 from services.auth.provider import (
     Asker,
     InvalidCredentials,
+    NotOffered,
     OtherBrowser,
     PendingLink,
     Scope,
@@ -29,6 +30,7 @@ from services.auth.supabase.errors import FAILURES, translate
 from services.auth.supabase.gotrue import READY_TIMEOUT, GoTrue
 from services.auth.supabase.keys import PublicKeys
 from services.auth.supabase.mailing import Mailing
+from services.auth.supabase.offered import Offered
 from services.auth.supabase.one_use import OneUse
 from services.auth.supabase.passwords import Passwords
 from services.auth.supabase.requests import Request, Requests, challenge, verifier
@@ -45,6 +47,7 @@ REFUSAL_SECONDS = 0.5  # GoTrue answers sooner for an address it does not know t
 class SupabaseProvider:
     """``database`` calls public functions."""
 
+    offers_password = True
     remembers_browsers = True
 
     def __init__(self, settings: AuthSettings, database: Database, seals: Seals) -> None:
@@ -59,13 +62,18 @@ class SupabaseProvider:
         self._mailing = Mailing(database, self.gotrue, self._requests, passwords, settings.signup_policy, seals)
         self._accounts = Accounts(self.gotrue, passwords)
         self._keys = PublicKeys(self.gotrue)
+        self._offered = Offered(self.gotrue)
         self._one_use = OneUse(database)
         self._tries = Tries(database, settings.codes_per_ip)
+
+    @property
+    def offers_google(self) -> bool:
+        return self._offered.has("google")
 
     def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
         self._mailing.request_link(email, redirect_to, asker)
 
-    def find_link(self, token: str, redirect_to: str) -> PendingLink | None:
+    def find_link(self, token: str, redirect_to: str, kind: str) -> PendingLink | None:
         """What the seal says: GoTrue can't be asked about a token without using it up."""
         if not token:
             return None
@@ -121,6 +129,19 @@ class SupabaseProvider:
 
     def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
         self._mailing.sign_up(email, password, name, redirect_to, asker)
+
+    def request_reset(self, email: str, redirect_to: str, asker: Asker) -> None:  # noqa: ARG002
+        raise NotOffered()
+
+    def confirm_recovery(
+        self, token: str, redirect_to: str | None, password: str, asker: Asker
+    ) -> tuple[SignIn, list[str]]:
+        raise NotOffered()
+
+    def change_password(
+        self, caller: Caller, email: str, access_token: str, current: str | None, password: str
+    ) -> list[str]:
+        raise NotOffered()
 
     def google_url(self, redirect_to: str, asker: Asker) -> str:
         request = Request.new("google", None, asker.browser, redirect_to)

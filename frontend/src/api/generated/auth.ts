@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Mails a confirmation; the password counts once that mail's link is used.
-         * @description Mails a confirmation; the password counts once that mail's link is used. The answer is the same for every address; one that has an account gets a link to sign in with.
+         * @description Mails a confirmation; the password counts once that mail's link is used. The answer is the same for every address; one that has an account gets a link to sign in with, and keeps its password. A weak password is 422 for everybody.
          */
         post: operations["sign_up"];
         delete?: never;
@@ -51,14 +51,71 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The page a mailed link leads to, with one button; consumes nothing. */
+        /** The page a mailed link leads to, with one button, or a field for a new password; consumes nothing. */
         get: operations["show_link"];
         put?: never;
         /**
-         * Signs in by a mailed link's token_hash, or by email and code.
-         * @description Signs in by a mailed link's token_hash, or by email and code. The page's form gets cookies and a redirect to the chat, JSON a session. Wrong, used and expired are all ``link_expired``; five wrong codes end a code.
+         * Signs in by a mailed link's token_hash, or by email and code; sets a new ``password`` with type "recovery".
+         * @description Signs in by a mailed link's token_hash, or by email and code; sets a new ``password`` with type "recovery". The page's form gets cookies and a redirect to the chat, JSON a session. Wrong, used and expired are all ``link_expired``; five wrong codes end a code. A weak password leaves its link as it was.
          */
         post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mails a link to a page that asks for a new password, which also sets a first one.
+         * @description Mails a link to a page that asks for a new password, which also sets a first one. The answer is the same for every address; the mail is one of the five an hour that an address gets.
+         */
+        post: operations["request_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets the caller's password, and ends all their other sessions.
+         * @description Sets the caller's password, and ends all their other sessions. Whoever has one says it as ``current_password``.
+         */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this installation offers to sign in with; asked before anybody is signed in. */
+        get: operations["show_methods"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -303,7 +360,7 @@ export interface components {
          * ConfirmRequest
          * @description ``token_hash`` of a mailed link, or ``email`` and the ``code`` of the same mail.
          *
-         *     ``redirect_to`` and ``type`` as the link has them.
+         *     ``redirect_to`` and ``type`` as the link has them; with ``type`` "recovery" also the new ``password``.
          */
         ConfirmRequest: {
             /**
@@ -331,6 +388,11 @@ export interface components {
              * @default null
              */
             type?: string | null;
+            /**
+             * Password
+             * @default null
+             */
+            password?: string | null;
         };
         /** ConfirmationSent */
         ConfirmationSent: {
@@ -487,6 +549,22 @@ export interface components {
             name?: string | null;
         };
         /**
+         * PasswordChange
+         * @description ``current_password`` is needed by whoever has one.
+         */
+        PasswordChange: {
+            /**
+             * Password
+             * @description 8 code points or more, and not one that is soon guessed
+             */
+            password: string;
+            /**
+             * Current Password
+             * @default null
+             */
+            current_password?: string | null;
+        };
+        /**
          * RefreshRequest
          * @description Empty for a browser: its cookie says it.
          */
@@ -496,6 +574,33 @@ export interface components {
              * @default null
              */
             refresh_token?: string | null;
+        };
+        /**
+         * ResetRequest
+         * @description ``redirect_to`` as for a login.
+         */
+        ResetRequest: {
+            /** Email */
+            email: string;
+            /**
+             * Redirect To
+             * @default null
+             */
+            redirect_to?: string | null;
+        };
+        /**
+         * ResetSent
+         * @description The mail holds a link and no code; ``dev_inbox``: whether it is to be read at ``/dev/inbox``.
+         */
+        ResetSent: {
+            /**
+             * Status
+             * @default link_sent
+             * @constant
+             */
+            status?: "link_sent";
+            /** Dev Inbox */
+            dev_inbox: boolean;
         };
         /**
          * Revocation
@@ -574,13 +679,34 @@ export interface components {
             expires_at: string;
         };
         /**
+         * SignInMethods
+         * @description What this installation offers: ``link`` by mail always; ``code_digits``: how long the mailed code is.
+         */
+        SignInMethods: {
+            /**
+             * Link
+             * @default true
+             * @constant
+             */
+            link?: true;
+            /** Password */
+            password: boolean;
+            /** Google */
+            google: boolean;
+            /** Code Digits */
+            code_digits: number;
+        };
+        /**
          * SignUpRequest
          * @description ``redirect_to`` as for a login.
          */
         SignUpRequest: {
             /** Email */
             email: string;
-            /** Password */
+            /**
+             * Password
+             * @description 8 code points or more, and not one that is soon guessed
+             */
             password: string;
             /**
              * Name
@@ -958,6 +1084,189 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    request_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetRequest"];
+            };
+        };
+        responses: {
+            /** @description done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetSent"];
+                };
+            };
+            /** @description bad_json */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description origin_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_offered */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description wrong_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too_many_requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_json */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description account_unknown, not_authenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description wrong_password, origin_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_offered */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description wrong_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too_many_requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    show_methods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInMethods"];
                 };
             };
         };
