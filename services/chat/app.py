@@ -5,9 +5,13 @@ from __future__ import annotations
 from flask import Flask
 
 from services.chat.conversations.routes import api as conversations_api
+from services.chat.conversations.typists import Typists
+from services.chat.messages.history import HistoryPages
 from services.chat.messages.routes import api as messages_api
 from services.chat.messages.sending import Sender
+from services.chat.optional_redis import OptionalRedis
 from services.chat.presence import api as presence_api
+from services.chat.rate_limits import SendLimit
 from services.chat.relay.pusher import Pusher
 from services.chat.relay.sweeper import Sweeper
 from services.chat.settings import ChatSettings
@@ -30,9 +34,18 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
     websocket = ServiceClient(settings.websocket_url, service_token)
     revocations = RevocationList(auth)
     verifier = TokenVerifier(lambda: fetch_jwks(auth), revocations, shared_secret=settings.jwt_secret)
+    redis = OptionalRedis.of(settings)
     pusher = Pusher(websocket, database)
     Identity(verifier, settings.origins, service_token).install(app)
-    Chat(database, Sender(database, pusher), pusher, websocket).install(app)
+    Chat(
+        database,
+        Sender(database, pusher),
+        pusher,
+        websocket,
+        Typists(redis),
+        HistoryPages(database, redis),
+        SendLimit(settings.sends_per_minute, redis),
+    ).install(app)
     for api in (messages_api, conversations_api, presence_api):
         api.install(app)
     for start in (revocations.start, pusher.start, Sweeper(database, pusher).start):
@@ -42,6 +55,10 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
         settings,
         "Pulse chat",
         ready={"database": lambda: database.call("measure_outbox"), "keys": verifier.check_keys},
-        reported={"revocations": revocations.check_fresh, "websocket": websocket.check_alive},
+        reported={
+            "revocations": revocations.check_fresh,
+            "websocket": websocket.check_alive,
+            **({"redis": redis.check} if redis else {}),
+        },
     )
     return app

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flask import Flask, current_app
 
 from services.chat.conversations.typists import Typists
+from services.chat.messages.history import HistoryPages
 from services.chat.messages.sending import Sender
+from services.chat.rate_limits import SendLimit
 from services.chat.relay.pusher import Pusher
 from shared.database import Database
 from shared.service_client import ServiceClient
@@ -19,7 +21,9 @@ class Chat:
     sender: Sender
     pusher: Pusher
     websocket: ServiceClient
-    typists: Typists = field(default_factory=Typists)
+    typists: Typists
+    history: HistoryPages
+    send_limit: SendLimit
 
     def install(self, app: Flask) -> None:
         app.extensions["pulse.chat"] = self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,9 +78,16 @@ class ChatApp:
 
 @pytest.fixture
 def app(database_url: str) -> Iterator[ChatApp]:
+    with running_app(database_url) as app:
+        yield app
+
+
+@contextmanager
+def running_app(database_url: str, **changed: str) -> Iterator[ChatApp]:
+    """``changed``: settings beyond the necessary ones."""
     signer, websocket = Signer(), Websocket()
     settings = ChatSettings.read(
-        {"DATABASE_URL": database_url, "SERVICE_TOKEN": SERVICE_TOKEN, "PUBLIC_URL": "http://localhost:3000"}
+        {"DATABASE_URL": database_url, "SERVICE_TOKEN": SERVICE_TOKEN, "PUBLIC_URL": "http://localhost:3000", **changed}
     )
     flask_app = create_app(settings)
     flask_app.config["CHECK_ANSWERS"] = True

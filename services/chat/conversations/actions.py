@@ -73,7 +73,8 @@ def tell_typing(caller: Caller, conversation_id: UUID) -> None:
     if not chat().typists.may_tell(caller.user_id, conversation_id):
         return
     to = chat().database.call("list_typing_recipients", caller=caller.user_id, conversation_id=conversation_id)
-    chat().typists.note(caller.user_id, conversation_id)
+    if not chat().typists.note(caller.user_id, conversation_id):
+        return
     data = {
         "conversation_id": str(conversation_id),
         "user_id": str(caller.user_id),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from flask import Response
+
 from services.chat.conversations.schemas import PageQuery
 from services.chat.errors import (
     AttachmentNotFound,
@@ -26,12 +28,20 @@ from services.chat.messages.schemas import (
 from services.chat.state import chat
 from shared.api import Answer, Api
 from shared.caller import Caller
-from shared.errors import NotAllowed, UserNotFound
+from shared.errors import NotAllowed, TooManyRequests, UserNotFound
 from shared.wire import Message
 
 api = Api("messages")
 
-SEND_ERRORS = (ConversationNotFound, UserNotFound, MessageNotFound, AttachmentNotFound, MessageIdTaken, SendQueueFull)
+SEND_ERRORS = (
+    ConversationNotFound,
+    UserNotFound,
+    MessageNotFound,
+    AttachmentNotFound,
+    MessageIdTaken,
+    TooManyRequests,
+    SendQueueFull,
+)
 
 
 @api.on("POST", "/messages", alias=True, status=201, also=(200,), errors=SEND_ERRORS)
@@ -39,23 +49,16 @@ SEND_ERRORS = (ConversationNotFound, UserNotFound, MessageNotFound, AttachmentNo
 def send_message(caller: Caller, body: SendRequest) -> Answer[Message]:
     """Sends a message.
     201 once it is durable; 200 with the first one when the same id was sent before."""
+    chat().send_limit.take(caller.user_id)
     status, message = chat().sender.send(caller.user_id, body)
     return Answer(message, status)
 
 
 @api.on("GET", "/chat/history", errors=(ConversationNotFound, UserNotFound))
-def list_history(caller: Caller, query: HistoryQuery) -> Answer[History]:
+def list_history(caller: Caller, query: HistoryQuery) -> Answer[History] | Response:
     """A page of a conversation's messages."""
-    page = chat().database.call(
-        "list_history",
-        caller=caller.user_id,
-        conversation_id=query.conversation_id,
-        peer=query.peer,
-        before_seq=query.before,
-        after_seq=query.after,
-        page_limit=query.limit,
-    )
-    return Answer(page)
+    page = chat().history.read(caller.user_id, query)
+    return Response(page, mimetype="application/json") if isinstance(page, bytes) else Answer(page)
 
 
 @api.on("GET", "/chat/changes", errors=(ConversationNotFound,))

@@ -1,0 +1,91 @@
+"""How much one person may send: a bucket of tokens, refilled evenly, as the generic cell rate algorithm keeps it.
+
+Of each person only one moment is kept, the one at which the bucket will be full again. With Redis it is shared by all
+processes, in one script on Redis' own clock; without, or while Redis is away, each process keeps its own.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from services.chat.optional_redis import OptionalRedis, RedisAway
+from shared.errors import TooManyRequests
+
+REMEMBERED = 50_000
+REFUSED = Counter("pulse_sends_refused_total", "Sends above SENDS_PER_MINUTE")
+
+# Microseconds, below 2^53 and written in full: Lua would shorten such a number to 14 digits.
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local interval, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
+local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + interval
+local wait = full_at - now - interval * capacity
+if wait > 0 then
+    return math.ceil(wait)
+end
+redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
+return 0
+"""
+
+
+class SendLimit:
+    """``per_minute`` messages a minute of each person on average, and at most as many at once."""
+
+    def __init__(self, per_minute: int, redis: OptionalRedis | None) -> None:
+        self._capacity = per_minute
+        self._interval = 60_000_000 / per_minute
+        self._redis = redis
+        self._own = _Buckets()
+
+    def take(self, user_id: UUID) -> None:
+        """One message's worth. Raises TooManyRequests with the time until there is room for one."""
+        wait = self._take(user_id)
+        if wait > 0:
+            REFUSED.inc()
+            raise TooManyRequests(
+                "You are sending faster than this installation takes it. It goes on in a moment.",
+                retry_after_seconds=math.ceil(wait / 1_000_000),
+            )
+
+    def _take(self, user_id: UUID) -> float:
+        """Microseconds to wait, 0 for having been given one."""
+        if self._redis is not None:
+            key = self._redis.key("sends", user_id)
+            try:
+                return int(
+                    self._redis.ask(
+                        "sends",
+                        lambda client: client.register_script(TAKE)(keys=[key], args=[self._interval, self._capacity]),
+                    )
+                )
+            except RedisAway:
+                pass
+        return self._own.take(user_id, self._interval, self._capacity)
+
+
+class _Buckets:
+    """The same in this process, of those who sent last."""
+
+    def __init__(self) -> None:
+        self._full_at: OrderedDict[UUID, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, user_id: UUID, interval: float, capacity: int) -> float:
+        with self._lock:
+            now = time.monotonic() * 1_000_000
+            full_at = max(self._full_at.get(user_id, 0.0), now) + interval
+            wait = full_at - now - interval * capacity
+            if wait > 0:
+                return wait
+            self._full_at[user_id] = full_at
+            self._full_at.move_to_end(user_id)
+            while len(self._full_at) > REMEMBERED:
+                self._full_at.popitem(last=False)
+            return 0.0
