@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
@@ -16,6 +16,9 @@ from services.auth.seals import Seals
 from services.auth.settings import AuthSettings
 from shared.database import Database
 from shared.postgres_database import PostgresDatabase
+
+if TYPE_CHECKING:
+    from services.auth.builtin.google import Google
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,22 @@ def choose_provider(settings: AuthSettings, database: Database) -> Choice:
     assert isinstance(database, PostgresDatabase)  # without SUPABASE_URL the settings ask for DATABASE_URL
     own = database.in_schema("builtin_auth")
     mailer = choose_mailer(settings.smtp, settings.mail_from, own, seals.name_address)
-    provider = BuiltinProvider(settings, own, seals, mailer)
+    provider = BuiltinProvider(settings, own, seals, mailer, _choose_google(settings))
 
     def install(app: Flask) -> None:
         if settings.keeps_mails:
             dev_inbox.api.install(app)
 
     return Choice(provider, own, {"keys": provider.check_ready}, (lambda: own.call("sweep"),), install)
+
+
+def _choose_google(settings: AuthSettings) -> Google | None:
+    if settings.google_client_id is None:
+        return None
+    # Imported only where it is used, as is Supabase's client below.
+    from services.auth.builtin.google import Google
+
+    return Google.of(settings)
 
 
 def _choose_supabase(settings: AuthSettings, database: Database, seals: Seals) -> Choice:

@@ -6,10 +6,10 @@ import re
 
 from flask import Response, request
 
+from services.auth.loopback import is_loopback
 from services.auth.pages import inbox_page
 from services.auth.parts import parts
 from services.auth.schemas import Inbox, InboxQuery
-from services.auth.settings import is_loopback
 from shared.api import Answer, Api
 from shared.errors import NotFound
 

@@ -1,4 +1,4 @@
-"""Signing in with Google, and ``/auth/callback``, where Supabase Auth sends browsers back."""
+"""Signing in with Google, and ``/auth/callback``, where browsers are sent back by Google or by Supabase Auth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.auth.provider import (
 from services.auth.schemas import CallbackQuery, GoogleQuery, GoogleRequest
 from services.auth.sign_ins import answer_session, check_browser_origin
 from shared.api import Answer, Api
-from shared.errors import OriginNotAllowed, TooManyRequests
+from shared.errors import OriginNotAllowed, TooManyRequests, Unavailable
 from shared.wire import Session
 
 api = Api("sign in")
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 EXPIRED = {"otp_expired", "flow_state_expired", "flow_state_not_found"}
 
 
-@api.on("GET", "/auth/google", errors=(NotOffered, TooManyRequests))
+@api.on("GET", "/auth/google", errors=(NotOffered, TooManyRequests, Unavailable))
 def begin_google(query: GoogleQuery) -> Response:
     """Sends the browser to Google, which sends it back to ``/auth/callback``."""
     parts().limits.check_login(request.remote_addr)
@@ -40,10 +40,19 @@ def begin_google(query: GoogleQuery) -> Response:
 @api.on(
     "POST",
     "/auth/google",
-    errors=(OriginNotAllowed, TooManyRequests, SignInRefused, EmailNotConfirmed, NotInvited, NotOffered),
+    errors=(
+        OriginNotAllowed,
+        TooManyRequests,
+        SignInRefused,
+        LinkExpired,
+        EmailNotConfirmed,
+        NotInvited,
+        NotOffered,
+        Unavailable,
+    ),
 )
 def sign_in_with_google(body: GoogleRequest) -> Answer[Session]:
-    """Signs in by an id token that Google gave a page or an app."""
+    """Signs in by an id token that Google gave a page or an app; without Supabase each token counts once."""
     check_browser_origin()
     parts().limits.check_code(request.remote_addr)
     sign_in = parts().provider.sign_in_with_google(body.id_token, body.nonce, find_asker())
@@ -54,7 +63,17 @@ def sign_in_with_google(body: GoogleRequest) -> Answer[Session]:
 @api.on(
     "GET",
     "/auth/callback",
-    errors=(LinkExpired, OtherBrowser, LinkIncomplete, SignInRefused, NotInvited, NotOffered, TooManyRequests),
+    errors=(
+        LinkExpired,
+        OtherBrowser,
+        LinkIncomplete,
+        SignInRefused,
+        EmailNotConfirmed,
+        NotInvited,
+        NotOffered,
+        TooManyRequests,
+        Unavailable,
+    ),
 )
 def finish_in_browser(query: CallbackQuery) -> Response:
     """Where Google, or a link of an unchanged mail template, leads back to: cookies, and 303 to the pages.
@@ -69,7 +88,7 @@ def finish_in_browser(query: CallbackQuery) -> Response:
     if not query.code:
         raise LinkIncomplete()
     parts().limits.check_code(request.remote_addr)
-    sign_in, target = parts().provider.exchange_code(query.code, query.request, find_asker())
+    sign_in, target = parts().provider.exchange_code(query.code, query.request or query.state, find_asker())
     log.info("signed_in", by="callback", account=sign_in.user["id"])
     response = Response(status=303, headers={"Location": parts().redirects.choose(target)})
     return parts().cookies.give(response, sign_in)

@@ -88,18 +88,19 @@ class GoogleQuery(BaseModel):
 
 
 class GoogleRequest(Input):
-    """``nonce`` as it was before hashing, when the id token has one."""
+    """``nonce`` as it was before hashing, when the id token has one: its claim is the SHA-256 in hex."""
 
     id_token: Text = Field(min_length=1, max_length=10_000)
     nonce: Text | None = Field(None, max_length=1_000)
 
 
 class CallbackQuery(BaseModel):
-    """What Supabase Auth sends a browser back with."""
+    """What a browser is sent back with: ``request`` is Supabase Auth's, ``state`` Google's own."""
 
     model_config = ConfigDict(frozen=True)
 
     request: str = ""
+    state: str = ""
     code: str = ""
     error: str = ""
     error_code: str = ""

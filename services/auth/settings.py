@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from services.auth.addresses import Email
+from services.auth.google_settings import GoogleSettings
+from services.auth.loopback import is_loopback
 from services.auth.mail.smtp import SmtpServer, parse_sender
-from services.auth.project_settings import ProjectSettings
 from services.auth.redirects import Redirects
 from services.auth.signup import SignupPolicy, parse_signup
 from shared.settings import Secret, Url, origin_of, split_words
 
 DAY_SECONDS = 24 * 60 * 60
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address, or the host name ``localhost``, means this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_signup(value: str) -> str:
@@ -41,7 +33,7 @@ def _check_sender(value: str) -> str:
     return value
 
 
-class AuthSettings(ProjectSettings):
+class AuthSettings(GoogleSettings):
     """Fields that lean on others stand after them, so that all problems are found in one reading."""
 
     port: int = Field(5001, alias="PORT", ge=1, le=65535, description="port to listen on")

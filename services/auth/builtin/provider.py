@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from services.auth.mail.message import SignInMail
 from services.auth.provider import (
     Asker,
     LinkExpired,
+    NotInvited,
     NotOffered,
     PendingLink,
     RefreshReused,
@@ -27,17 +28,23 @@ from services.auth.settings import DAY_SECONDS, AuthSettings
 from shared.caller import Caller
 from shared.database import Database
 
+if TYPE_CHECKING:
+    from services.auth.builtin.google import Google, Vouched
+
 log = structlog.get_logger()
 
 
 class BuiltinProvider:
-    """``database`` calls the functions of the schema builtin_auth."""
+    """``database`` calls the functions of the schema builtin_auth; ``google`` is None where it is not set up."""
 
     code_digits = CODE_DIGITS
     offers_password = True
-    remembers_browsers = False
 
-    def __init__(self, settings: AuthSettings, database: Database, seals: Seals, mailer: Mailer) -> None:
+    def __init__(
+        self, settings: AuthSettings, database: Database, seals: Seals, mailer: Mailer, google: Google | None = None
+    ) -> None:
+        self._google = google
+        self.remembers_browsers = google is not None
         self._database = database
         self._mailer = mailer
         self._policy = settings.signup_policy
@@ -50,7 +57,7 @@ class BuiltinProvider:
 
     @property
     def offers_google(self) -> bool:
-        return False
+        return self._google is not None
 
     def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
         token, code = new_token(), new_code()
@@ -116,14 +123,40 @@ class BuiltinProvider:
     ) -> list[str]:
         raise NotOffered()
 
-    def google_url(self, redirect_to: str, asker: Asker) -> str:  # noqa: ARG002
-        raise NotOffered()
+    def google_url(self, redirect_to: str, asker: Asker) -> str:
+        return self._offered_google().url(redirect_to, asker)
 
     def sign_in_with_google(self, id_token: str, nonce: str | None, asker: Asker) -> SignIn:  # noqa: ARG002
-        raise NotOffered()
+        return self._admit(self._offered_google().by_token(id_token, nonce))
 
-    def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:  # noqa: ARG002
-        raise NotOffered()
+    def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:
+        vouched, target = self._offered_google().by_code(code, request, asker)
+        return self._admit(vouched), target
+
+    def _offered_google(self) -> Google:
+        if self._google is None:
+            raise NotOffered()
+        return self._google
+
+    def _admit(self, vouched: Vouched) -> SignIn:
+        refresh_token = new_token()
+        answer = self._database.call(
+            "sign_in_by_identity",
+            issuer=vouched.issuer,
+            subject=vouched.person.subject,
+            email=vouched.person.email,
+            once=vouched.once,
+            once_seconds=vouched.once_seconds,
+            newcomer={**self._policy.meet(vouched.person.email).as_json(), "name": vouched.name},
+            refresh_hash=hash_token(refresh_token),
+            idle_seconds=self._idle_seconds,
+            session_seconds=self._session_seconds,
+        )
+        if answer["outcome"] == "used":
+            raise LinkExpired()
+        if answer["outcome"] != "signed_in":
+            raise NotInvited()
+        return self._sign_in(answer, refresh_token)
 
     def refresh(self, refresh_token: str, asker: Asker) -> SignIn:  # noqa: ARG002
         successor = new_token()

@@ -9,8 +9,8 @@ from typing import Any
 import jwt
 from supabase_auth.types import Session, User
 
-from services.auth.addresses import normalise_email, present_name
-from services.auth.names import check_name
+from services.auth.addresses import normalise_email
+from services.auth.names import choose_name
 from services.auth.provider import (
     Asker,
     EmailNotConfirmed,
@@ -96,7 +96,7 @@ class Sessions:
             raise EmailNotConfirmed()
         newcomer = self._policy.meet(email).as_json()
         newcomer["may_join"] = newcomer["may_join"] or user.invited_at is not None
-        newcomer["name"] = _name(user.user_metadata, email)
+        newcomer["name"] = choose_name(user.user_metadata, email)
         answer: dict[str, Any] = self._repeat(
             lambda: self._database.call(
                 "keep_supabase_session",
@@ -184,13 +184,3 @@ class Sessions:
             except (OutcomeUnknown, Contention):
                 continue
         return call()
-
-
-def _name(metadata: dict[str, Any], email: str) -> str:
-    """What the person or Google said, if it is fit to be shown. Theirs to write: nothing else depends on it."""
-    for key in ("name", "full_name"):
-        try:
-            return check_name(str(metadata[key] or ""))
-        except (KeyError, ValueError):
-            continue
-    return present_name(email)

@@ -1,0 +1,42 @@
+"""How an OpenID provider is called: never for long, and by fewer requests than there are threads to serve people."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+CONNECT_SECONDS, READ_SECONDS = 2.0, 3.0
+PLACE_SECONDS = 1.0
+AWAY_SECONDS = 3.0
+
+
+class Connections(requests.Session):
+    """``at_once`` requests may wait for it; once one has waited in vain, all others are refused at once for a while."""
+
+    def __init__(self, at_once: int, *, trust_env: bool) -> None:
+        super().__init__()
+        self.trust_env = trust_env
+        self._places = threading.BoundedSemaphore(at_once)
+        self._away_until = float("-inf")
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, HTTPAdapter(pool_maxsize=at_once))
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **how: Any) -> requests.Response:
+        """Raises requests.RequestException."""
+        if time.monotonic() < self._away_until or not self._places.acquire(timeout=PLACE_SECONDS):
+            raise requests.ConnectTimeout("did not answer a moment ago")
+        # A redirect could lead anywhere, with the client's secret.
+        how |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False}
+        try:
+            answer = super().request(method, url, *args, **how)
+        except requests.Timeout:
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            raise
+        finally:
+            self._places.release()
+        self._away_until = float("-inf")  # it may only be slow
+        return answer
