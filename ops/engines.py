@@ -7,7 +7,10 @@ import importlib.util
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
+
+import redis
 
 from ops.errors import SetupError
 
@@ -48,6 +51,19 @@ def redis_command(program: Path, port: int, folder: Path, password: str | None =
     configuration.touch(mode=0o600)
     configuration.write_text("\n".join(lines) + "\n")
     return [str(program), str(configuration)]
+
+
+def redis_answers(url: str) -> Callable[[], bool]:
+    """Whether the one that knows the password of `url` answers now."""
+
+    def is_ready() -> bool:
+        try:
+            with redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5) as connection:
+                return bool(connection.ping())
+        except redis.RedisError:
+            return False
+
+    return is_ready
 
 
 def find_broker() -> Path:

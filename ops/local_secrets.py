@@ -17,6 +17,11 @@ class LocalSecrets:
     app_password: str
     service_token: str
     auth_secret: str
+    redis_password: str
+
+
+# Redis keeps nothing, so a file from before it was asked for one is completed.
+ADDED = ("redis_password",)
 
 
 def load_secrets(var: Path) -> LocalSecrets:
@@ -28,6 +33,9 @@ def load_secrets(var: Path) -> LocalSecrets:
         _write(path, LocalSecrets(*(secrets.token_urlsafe(32) for _ in fields(LocalSecrets))))
     try:
         kept = json.loads(path.read_text())
+        if missing := [name for name in ADDED if name not in kept]:
+            kept |= {name: secrets.token_urlsafe(32) for name in missing}
+            _write(path, LocalSecrets(**kept))
         return LocalSecrets(**{field.name: str(kept[field.name]) for field in fields(LocalSecrets)})
     except OSError as reason:
         raise SetupError(f"{path} cannot be read: {reason.strerror}") from reason

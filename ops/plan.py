@@ -1,16 +1,16 @@
 """Which processes make up Pulse on one machine, and what each of them is told."""
 
-import http.client
 import importlib
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
 from ops.children import Child
+from ops.engines import broker_command, find_broker, find_redis, is_listening, redis_answers, redis_command
 from ops.errors import SetupError
 from ops.local_secrets import LocalSecrets
 from ops.migrate import APP_ROLE
+from ops.nodes import answers, make_nodes
 from ops.places import find_var
 from ops.postgres import Cluster
 from ops.settings import RunSettings
@@ -23,6 +23,7 @@ MODULES = {
     "websocket": "services.websocket",
     "pages": "frontend.server",
 }
+BRIDGE = "services.chat.bridge"
 # Everything else of the starter's environment stays with the starter.
 SYSTEM = (
     *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"),
@@ -35,6 +36,10 @@ def make_cluster(settings: RunSettings, kept: LocalSecrets) -> Cluster:
     return Cluster(find_var() / "postgres", settings.postgres_port, kept.postgres_password)
 
 
+def redis_url(settings: RunSettings, kept: LocalSecrets) -> str:
+    return f"redis://:{kept.redis_password}@127.0.0.1:{settings.redis_port}/0"
+
+
 def make_offer(settings: RunSettings, kept: LocalSecrets, environ: Mapping[str, str]) -> dict[str, str]:
     """Every setting there is to give; what the starter set comes before what is made up here."""
     made = {
@@ -45,6 +50,13 @@ def make_offer(settings: RunSettings, kept: LocalSecrets, environ: Mapping[str, 
     }
     if settings.is_embedded:
         made["DATABASE_URL"] = make_cluster(settings, kept).url(DATABASE, APP_ROLE, kept.app_password)
+    if settings.starts_redis:
+        made["REDIS_URL"] = redis_url(settings, kept)
+    if settings.starts_broker:
+        made["KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{settings.kafka_port}"
+    if settings.nodes > 1:
+        # The balancer knows nothing of polling's sessions.
+        made["TRANSPORTS"] = "websocket"
     for name in ("auth", "chat", "websocket"):
         made[f"{name.upper()}_URL"] = settings.local_url(name)
         made[f"{name.upper()}_PUBLIC_URL"] = settings.browser_url(name)
@@ -55,7 +67,7 @@ def make_services(settings: RunSettings, offer: Mapping[str, str]) -> list[Child
     """The services and the pages. Raises SettingsError with everything wrong in any of their settings."""
     problems: list[str] = []
     children: list[Child] = []
-    for name, module in MODULES.items():
+    for name, module in {**MODULES, **({"bridge": BRIDGE} if settings.has_bridge else {})}.items():
         kind = _find_settings(module)
         own = {field.alias or "" for field in kind.model_fields.values()}
         given = {setting: value for setting, value in offer.items() if setting in own}
@@ -65,9 +77,23 @@ def make_services(settings: RunSettings, offer: Mapping[str, str]) -> list[Child
         except SettingsError as error:
             problems += [f"{name}: {problem}" for problem in error.problems]
         environment = {**_system(offer), **given, "PYTHONUNBUFFERED": "1"}
-        children.append(Child(name, (sys.executable, "-m", module), environment, _answers(settings.local_url(name))))
+        child = Child(name, (sys.executable, "-m", module), environment, answers(settings.local_url(name)))
+        children += make_nodes(settings, child) if name == "websocket" else [child]
     if problems:
         raise SettingsError(problems)
+    return children
+
+
+def make_engines(settings: RunSettings, kept: LocalSecrets, offer: Mapping[str, str]) -> list[Child]:
+    """Redis and the broker, as far as they are started here. Raises SetupError where there is no program for one."""
+    children: list[Child] = []
+    if settings.starts_redis:
+        words = redis_command(find_redis(), settings.redis_port, find_var() / "redis", kept.redis_password)
+        children.append(Child("redis", tuple(words), _system(offer), redis_answers(redis_url(settings, kept))))
+    if settings.starts_broker:
+        words, port = broker_command(find_broker(), settings.kafka_port), settings.kafka_port
+        kill = signal.SIGKILL
+        children.append(Child("broker", tuple(words), _system(offer), lambda: is_listening(port), kill))
     return children
 
 
@@ -96,19 +122,3 @@ def _find_settings(module: str) -> type[Settings]:
         if isinstance(kind, type) and issubclass(kind, Settings) and kind.__module__ == declared.__name__:
             return kind
     raise SetupError(f"{module}.settings declares no settings")
-
-
-def _answers(url: str) -> Callable[[], bool]:
-    parts = urlsplit(url)
-
-    def is_ready() -> bool:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=0.5)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    return is_ready

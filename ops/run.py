@@ -14,13 +14,20 @@ from ops.local_secrets import LocalSecrets, load_secrets
 from ops.lock import RunLock
 from ops.output import Output, complain
 from ops.places import PAGES, ROOT, find_var
-from ops.plan import DATABASE, MODULES, make_cluster, make_migration, make_offer, make_postgres, make_services
+from ops.plan import (
+    DATABASE,
+    make_cluster,
+    make_engines,
+    make_migration,
+    make_offer,
+    make_postgres,
+    make_services,
+)
 from ops.ports import find_obstacle
 from ops.settings import PORTS, RunSettings
 from ops.supervisor import Stopped, Supervisor
+from ops.what_runs import describe
 from shared.settings import SettingsError, exit_with
-
-WIDTH = max(len(name) for name in (*MODULES, "postgres", "migrate"))
 
 
 def main(words: list[str]) -> int:
@@ -51,13 +58,20 @@ def _run(settings: RunSettings, lock: RunLock, *, with_parent: bool) -> None:
     kept = load_secrets(find_var())
     offer = make_offer(settings, kept, os.environ)
     services = make_services(settings, offer)
-    with Supervisor(Output(WIDTH), keep_open=(lock.fileno(),)) as supervisor:
+    engines = make_engines(settings, kept, offer)
+    width = max(len(name) for name in ("postgres", "migrate", *(child.name for child in (*services, *engines))))
+    with Supervisor(Output(width), keep_open=(lock.fileno(),)) as supervisor:
         if with_parent:
             supervisor.stop_with_parent()
         _open_database(supervisor, settings, kept, offer)
+        if engines:
+            supervisor.start(*engines)
+            supervisor.wait_until_ready()
         supervisor.start(*services)
         supervisor.wait_until_ready()
         supervisor.say(f"ready after {time.monotonic() - began:.1f} s")
+        for line in describe(settings, [*engines, *services]):
+            supervisor.say(line)
         supervisor.say(f"open {settings.pages_url}")
         if "SMTP_URL" not in offer and settings.supabase_url is None:
             supervisor.say(f"mail arrives at {offer['AUTH_PUBLIC_URL']}/dev/inbox")

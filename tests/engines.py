@@ -16,7 +16,7 @@ import pytest
 import redis
 from confluent_kafka.admin import AdminClient
 
-from ops.engines import broker_command, find_broker, find_redis, is_listening, redis_command
+from ops.engines import broker_command, find_broker, find_redis, is_listening, redis_answers, redis_command
 from ops.guard import Guard
 from ops.ports import find_free_port
 from tests.system.processes import Process
@@ -34,7 +34,7 @@ class RedisServer(Process):
         login = f":{password}@" if password else ""
         self.url = f"redis://{login}127.0.0.1:{port}/0"
         command = redis_command(find_redis(), port, folder, password)
-        super().__init__("redis", command, ENVIRONMENT, port, folder / "redis.log", guard, self._answers)
+        super().__init__("redis", command, ENVIRONMENT, port, folder / "redis.log", guard, redis_answers(self.url))
 
     def up(self) -> None:
         self.start()
@@ -48,13 +48,6 @@ class RedisServer(Process):
     def clear(self) -> None:
         with self.connect() as connection:
             connection.flushall()
-
-    def _answers(self) -> bool:
-        try:
-            with redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=5) as connection:
-                return bool(connection.ping())
-        except (redis.ConnectionError, redis.TimeoutError):
-            return False
 
 
 class Broker(Process):

@@ -15,7 +15,8 @@ class Node:
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
-        self.is_up = True
+        self.is_up: bool | None = None
+        """None until it first answered: it may still be starting."""
         self.silences = 0
         self.turn = 0
         self.links: set[Callable[[], None]] = set()
@@ -57,8 +58,9 @@ class Nodes:
 
     def _note(self, node: Node) -> None:
         if node.silences == 0 and not node.is_up:
+            if node.is_up is False:
+                print(f"{node} answers again", flush=True)
             node.is_up = True
-            print(f"{node} answers again", flush=True)
         elif node.silences >= SILENCES and node.is_up:
             node.is_up = False
             print(f"{node} does not answer: {node.cut()} connections cut", flush=True)

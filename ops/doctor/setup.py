@@ -15,8 +15,8 @@ from ops.settings import RunSettings
 from shared.settings import SettingsError
 
 LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
-SECRETS = re.compile(r"SECRET|TOKEN|PASSWORD|KEY|DATABASE_URL|SMTP_URL")
-NOTHING_KEPT = LocalSecrets("", "", "", "")
+SECRETS = re.compile(r"SECRET|TOKEN|PASSWORD|KEY|DATABASE_URL|SMTP_URL|REDIS_URL")
+NOTHING_KEPT = LocalSecrets("", "", "", "", "")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """`make run` before anything starts: what a person has to mend is one clear line each, and what each child is told."""
 
+import json
 import os
 import socket
 import stat
@@ -12,7 +13,7 @@ import pytest
 from ops.errors import SetupError
 from ops.local_secrets import load_secrets
 from ops.lock import RunLock
-from ops.plan import make_migration, make_offer, make_services
+from ops.plan import make_engines, make_migration, make_offer, make_services
 from ops.ports import find_free_port
 from ops.settings import PORTS, RunSettings
 from shared.settings import SettingsError
@@ -194,3 +195,73 @@ def test_stopping_what_does_not_run_is_no_mistake(tmp_path: Path) -> None:
         stopped = run(tmp_path, "ops.stop")
         assert (stopped.returncode, stopped.stdout) == (0, "Pulse is not running\n")
         RunLock(tmp_path).close()
+
+
+def plan(folder: Path, **given: str) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """What each child would be told, and the engines that would be started."""
+    settings, kept = RunSettings.read(given), load_secrets(folder)
+    offer = make_offer(settings, kept, given)
+    told = {child.name: dict(child.environment) for child in make_services(settings, offer)}
+    return told, [child.name for child in make_engines(settings, kept, offer)]
+
+
+def test_several_nodes_get_a_port_each_one_address_and_a_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_VAR", str(tmp_path))
+    given = {"HOST": "0.0.0.0", "SMTP_URL": "smtp://mail.example.org", "WEBSOCKET_PORT": str(find_free_port())}
+    told, engines = plan(tmp_path, NODES="3", **given)
+    nodes = [told[f"websocket-{number}"] for number in (1, 2, 3)]
+    assert len({node["PORT"] for node in nodes} | {told["chat"]["WEBSOCKET_URL"].rpartition(":")[2]}) == 4
+    assert {node["HOST"] for node in nodes} == {"127.0.0.1"}
+    assert engines == ["redis"]
+    assert {node["REDIS_URL"] for node in nodes} == {told["chat"]["REDIS_URL"]}
+    assert told["pages"]["TRANSPORTS"] == "websocket"
+    assert "SERVICE_TOKEN" not in told["balancer"]
+
+
+def test_one_node_stays_as_it_was_and_starts_nothing_else(tmp_path: Path) -> None:
+    told, engines = plan(tmp_path, NODES="1", REDIS="0", KAFKA="0")
+    assert list(told) == ["auth", "chat", "websocket", "pages"]
+    assert engines == []
+    assert told["websocket"]["PORT"] == "5003"
+    assert told["pages"].keys().isdisjoint({"TRANSPORTS"})
+    assert told["chat"].keys().isdisjoint({"REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"})
+
+
+def test_engines_of_ones_own_are_used_instead_of_started(tmp_path: Path) -> None:
+    own = {"REDIS_URL": "redis://:x@redis.example.org:6379/0", "KAFKA_BOOTSTRAP_SERVERS": "kafka.example.org:9092"}
+    told, engines = plan(tmp_path, NODES="2", REDIS="1", KAFKA="1", **own)
+    assert engines == []
+    assert told["websocket-2"]["REDIS_URL"] == own["REDIS_URL"]
+    assert told["chat"]["KAFKA_BOOTSTRAP_SERVERS"] == own["KAFKA_BOOTSTRAP_SERVERS"]
+    assert "KAFKA_BOOTSTRAP_SERVERS" not in told["websocket-1"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"NODES": "0"}, "NODES: Input should be greater than or equal to 1"),
+        ({"NODES": "many"}, "NODES: Input should be a valid integer"),
+        ({"REDIS": "redis://here"}, "REDIS: Input should be a valid boolean"),
+        ({"REDIS": "1", "REDIS_PORT": "5003"}, "WEBSOCKET_PORT and REDIS_PORT are both 5003"),
+        ({"PULSE_REDIS": "/no/such/redis", "REDIS": "1"}, "PULSE_REDIS=/no/such/redis is no program"),
+        ({"PULSE_BROKER": "/no/such/tansu", "KAFKA": "1"}, "PULSE_BROKER=/no/such/tansu is no program"),
+    ],
+)
+def test_a_system_that_cannot_be_started_is_one_clear_line(tmp_path: Path, settings: dict[str, str], line: str) -> None:
+    ports = free_ports() if not settings.keys() & {"REDIS_PORT"} else {}
+    refused = run(tmp_path, **{**ports, **settings})
+    assert refused.returncode in (1, 2)
+    assert line in refused.stderr.splitlines()[0]
+    assert "Traceback" not in refused.stderr
+
+
+def test_secrets_of_an_older_checkout_are_completed_and_the_others_kept(tmp_path: Path) -> None:
+    load_secrets(tmp_path)
+    made = json.loads((tmp_path / "secrets.json").read_text())
+    del made["redis_password"]
+    (tmp_path / "secrets.json").write_text(json.dumps(made))
+    completed = load_secrets(tmp_path)
+    assert completed == load_secrets(tmp_path)
+    assert completed.auth_secret == made["auth_secret"]
+    assert len(completed.redis_password) >= 32
+    assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
