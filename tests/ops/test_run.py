@@ -207,7 +207,12 @@ def plan(folder: Path, **given: str) -> tuple[dict[str, dict[str, str]], list[st
 
 def test_several_nodes_get_a_port_each_one_address_and_a_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_VAR", str(tmp_path))
-    given = {"HOST": "0.0.0.0", "SMTP_URL": "smtp://mail.example.org", "WEBSOCKET_PORT": str(find_free_port())}
+    given = {
+        "HOST": "0.0.0.0",
+        "SMTP_URL": "smtp://mail",
+        "MAIL_FROM": "a@b.org",
+        "WEBSOCKET_PORT": str(find_free_port()),
+    }
     told, engines = plan(tmp_path, NODES="3", **given)
     nodes = [told[f"websocket-{number}"] for number in (1, 2, 3)]
     assert len({node["PORT"] for node in nodes} | {told["chat"]["WEBSOCKET_URL"].rpartition(":")[2]}) == 4
