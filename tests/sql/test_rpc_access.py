@@ -32,7 +32,9 @@ TABLES = """
 FUNCTIONS = """
     select n.nspname, p.proname, coalesce(p.proargnames, '{}')
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-    where n.nspname = any(%s) and p.prokind = 'f' order by 1, 2
+    where n.nspname = any(%s) and p.prokind = 'f'
+      and p.prorettype <> 'trigger'::regtype -- nobody can call those
+    order by 1, 2
 """
 Refusals = dict[str, tuple[int, str]]
 
