@@ -8,12 +8,15 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from services.websocket import green, transport
+from services.websocket.broadcast import Broadcast, OnlyHere
 from services.websocket.connections import Connections
 from services.websocket.entrance import Entrance
 from services.websocket.events import Events
 from services.websocket.lifecycle import on_start, on_stop, repeat
+from services.websocket.nodes.broadcast import EveryNode
+from services.websocket.nodes.roster import SharedRoster
 from services.websocket.outbox import Limits
-from services.websocket.presence import Presence
+from services.websocket.presence import OwnRoster, Presence
 from services.websocket.routes import Sockets
 from services.websocket.routes import api as routes_api
 from services.websocket.sessions import Sessions
@@ -37,6 +40,7 @@ def create_app(settings: WebsocketSettings | None = None) -> Flask:
     connections = Connections()
     presence = Presence(
         ServiceClient(settings.chat_url, service_token),
+        SharedRoster(settings).install(app) if settings.redis_url else OwnRoster(),
         settings.presence_grace_seconds,
         settings.presence_gather_seconds,
     )
@@ -45,13 +49,16 @@ def create_app(settings: WebsocketSettings | None = None) -> Flask:
     sessions = Sessions(connections, presence, verifier, socketio.server, settings)
     identity = Identity(verifier, settings.origins, service_token)
     identity.install(app)
-    Sockets(connections, sessions, presence).install(app)
+    broadcast: Broadcast = OnlyHere(connections, sessions)
+    if settings.redis_url:
+        broadcast = EveryNode(settings, connections, sessions).install(app)
+    Sockets(connections, broadcast, presence).install(app)
     Events(socketio, sessions, identity).install(socketio)
     routes_api.install(app)
     for start in (revocations.start, presence.run, repeat(sessions.sweep, seconds=1)):
         on_start(app, start)
     on_stop(app, sessions.shut_down)
-    ready, reported = {"keys": verifier.check_keys}, {"revocations": revocations.check_fresh}
+    ready, reported = {"keys": verifier.check_keys}, {"revocations": revocations.check_fresh, **broadcast.reported}
     install(app, settings, "Pulse websocket", ready=ready, reported=reported, body_bytes=DELIVER_BYTES)
     return app
 

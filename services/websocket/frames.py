@@ -9,16 +9,30 @@ from typing import Any, Literal
 from shared.wire import SessionEnded
 
 TEXT, BINARY = 0x81, 0x82  # opcodes of whole messages (RFC 6455, 5.2)
+HEADER_BYTES = {126: 4, 127: 10}  # by the first length; else 2
 
 
 class Frame:
     """``text`` is the Engine.IO packet; ``wire`` is the same, framed. Shared by all its receivers, never changed."""
 
-    __slots__ = ("text", "wire")
+    __slots__ = ("_text", "wire")
 
     def __init__(self, packet: str | bytes) -> None:
-        self.text = packet
+        self._text: str | bytes | None = packet
         self.wire = frame(packet)
+
+    @classmethod
+    def from_wire(cls, wire: bytes) -> Frame:
+        """What another node has framed: a text."""
+        found = cls.__new__(cls)
+        found._text, found.wire = None, wire
+        return found
+
+    @property
+    def text(self) -> str | bytes:
+        if self._text is None:  # asked for by polls only
+            self._text = self.wire[HEADER_BYTES.get(self.wire[1], 2) :].decode()
+        return self._text
 
     def encode(self, b64: bool = False) -> str | bytes:  # noqa: ARG002 - the name is engineio's
         """What engineio asks of a packet when it answers a poll."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
@@ -33,33 +33,74 @@ class Chat(Protocol):
     def post(self, path: str, body: object) -> object: ...
 
 
+class Change(NamedTuple):
+    user_id: UUID
+    online: bool
+    at: str
+
+
+class Roster(Protocol):
+    """Who is online anywhere, and which changes of that this process is to tell."""
+
+    def arrive(self, user_id: UUID, at: str) -> None: ...
+
+    def leave(self, user_id: UUID, at: str) -> None: ...
+
+    def take_changes(self) -> list[Change]: ...
+
+    def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]: ...
+
+
+class OwnRoster:
+    """There is no other process: who is not here is nowhere."""
+
+    def __init__(self) -> None:
+        self._online: set[UUID] = set()
+        self._changes: list[Change] = []
+
+    def arrive(self, user_id: UUID, at: str) -> None:
+        self._online.add(user_id)
+        self._changes.append(Change(user_id, True, at))
+
+    def leave(self, user_id: UUID, at: str) -> None:
+        self._online.discard(user_id)
+        self._changes.append(Change(user_id, False, at))
+
+    def take_changes(self) -> list[Change]:
+        changes, self._changes = self._changes, []
+        return changes
+
+    def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]:
+        return [user_id for user_id in user_ids if user_id in self._online]
+
+
 class Clock(Protocol):
     def __call__(self) -> float: ...
 
 
 class Presence:
-    """``grace_seconds``: how long without any client a person still counts as online. ``clock`` is monotonic."""
+    """``grace_seconds``: how long without any client here a person still counts. ``clock`` is monotonic."""
 
-    def __init__(self, chat: Chat, grace_seconds: float, gather_seconds: float, clock: Clock = time.monotonic) -> None:
-        self._chat, self._clock = chat, clock
+    def __init__(
+        self, chat: Chat, roster: Roster, grace_seconds: float, gather_seconds: float, clock: Clock = time.monotonic
+    ) -> None:
+        self._chat, self._roster, self._clock = chat, roster, clock
         self._grace_seconds, self._gather_seconds = grace_seconds, gather_seconds
-        self._online: set[UUID] = set()
         self._leaving: OrderedDict[UUID, tuple[float, str]] = OrderedDict()  # when the grace ends, when they left
-        self._untold: OrderedDict[UUID, dict[str, object]] = OrderedDict()
+        self._untold: OrderedDict[UUID, Change] = OrderedDict()
         UNTOLD.set_function(lambda: len(self._untold))
 
     def arrive(self, user_id: UUID) -> None:
         """Their first client is here."""
         if self._leaving.pop(user_id, None) is None:
-            self._online.add(user_id)
-            self._note(user_id, online=True, at=wire_time(time.time()))
+            self._roster.arrive(user_id, wire_time(time.time()))
 
     def leave(self, user_id: UUID) -> None:
         """Their last client is gone."""
         self._leaving[user_id] = (self._clock() + self._grace_seconds, wire_time(time.time()))
 
     def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]:
-        return [user_id for user_id in user_ids if user_id in self._online]
+        return self._roster.list_online(user_ids)
 
     def gather(self) -> None:
         """Ends the grace of those who did not come back."""
@@ -69,21 +110,21 @@ class Presence:
             if until > now:
                 return
             del self._leaving[user_id]
-            self._online.discard(user_id)
-            self._note(user_id, online=False, at=left_at)
+            self._roster.leave(user_id, left_at)
 
     def tell(self) -> None:
         """Posts what chat does not know yet. Raises Unavailable; nothing is forgotten then."""
+        for change in self._roster.take_changes():
+            self._note(change)
         while self._untold:
             changes = [self._untold.popitem(last=False)[1] for _ in range(min(CHANGES_A_POST, len(self._untold)))]
             try:
-                self._chat.post("/internal/presence", {"changes": changes})
+                self._chat.post("/internal/presence", {"changes": [_to_wire(change) for change in changes]})
             except Unavailable:
                 for change in reversed(changes):
-                    user_id = UUID(str(change["user_id"]))
-                    if user_id not in self._untold:  # else a newer one came meanwhile
-                        self._untold[user_id] = change
-                        self._untold.move_to_end(user_id, last=False)
+                    if change.user_id not in self._untold:  # else a newer one came meanwhile
+                        self._untold[change.user_id] = change
+                        self._untold.move_to_end(change.user_id, last=False)
                 raise
             except ServiceRefused as error:
                 log.error("presence_refused", changes=len(changes), cause=str(error))
@@ -107,8 +148,12 @@ class Presence:
                 failures += 1
                 log.exception("presence_not_told")
 
-    def _note(self, user_id: UUID, *, online: bool, at: str) -> None:
-        self._untold.pop(user_id, None)
-        self._untold[user_id] = {"user_id": str(user_id), "online": online, "at": at}
+    def _note(self, change: Change) -> None:
+        self._untold.pop(change.user_id, None)
+        self._untold[change.user_id] = change
         while len(self._untold) > CHANGES_KEPT:
             self._untold.popitem(last=False)
+
+
+def _to_wire(change: Change) -> dict[str, object]:
+    return {"user_id": str(change.user_id), "online": change.online, "at": change.at}

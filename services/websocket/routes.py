@@ -9,11 +9,11 @@ from flask import Flask, current_app, g
 from pydantic import Field, model_validator
 
 from services.websocket import fanout
+from services.websocket.broadcast import Broadcast
 from services.websocket.connections import Connections
 from services.websocket.presence import Presence
-from services.websocket.sessions import Sessions
 from shared.api import Answer, Api
-from shared.errors import Malformed
+from shared.errors import Malformed, Unavailable
 from shared.wire import Accepted, DeliverRequest, Id, Input, Output
 
 api = Api("sockets")
@@ -24,7 +24,7 @@ class Sockets:
     """What the routes act on; kept in ``app.extensions['pulse.sockets']``."""
 
     connections: Connections
-    sessions: Sessions
+    broadcast: Broadcast
     presence: Presence
 
     def install(self, app: Flask) -> None:
@@ -45,7 +45,7 @@ class DisconnectRequest(Input):
 
 
 class Disconnected(Output):
-    disconnected: int = Field(description="clients that were connected here")
+    disconnected: int = Field(description="clients that were connected to the node that was asked")
 
 
 class OnlineQuery(Input):
@@ -56,22 +56,24 @@ class Online(Output):
     online: list[Id] = Field(description="those of the asked who are online, or were a moment ago")
 
 
-@api.on("POST", "/deliver", status=202, errors=(Malformed,), for_services=True)
+@api.on("POST", "/deliver", status=202, errors=(Malformed, Unavailable), for_services=True)
 def deliver(body: DeliverRequest) -> Answer[Accepted]:
     """Writes events to every client of their recipients: all of the request, or, when one is malformed, nothing.
 
+    Any node may be asked; with several of them it answers once Redis has it for all, or 503: then ask again.
     ``accepted`` counts the events of all deliveries, whether their recipients are connected or not.
     """
     g.log_details = {"request_ids": [one.request_id for one in body.deliveries if one.request_id]}
     addressed = fanout.encode(body)
-    return Answer(Accepted(accepted=fanout.deliver(_sockets().connections, addressed)))
+    _sockets().broadcast.deliver(addressed)
+    return Answer(Accepted(accepted=fanout.count(addressed)))
 
 
-@api.on("POST", "/disconnect", status=202, errors=(Malformed,), for_services=True)
+@api.on("POST", "/disconnect", status=202, errors=(Malformed, Unavailable), for_services=True)
 def disconnect(body: DisconnectRequest) -> Answer[Disconnected]:
-    """Ends the connections of a session, or of a person, as signed out."""
+    """Ends the connections of a session, or of a person, as signed out: on every node, here before it answers."""
     user_id = str(body.user_id) if body.user_id else None
-    return Answer(Disconnected(disconnected=_sockets().sessions.end_matching(body.session_id, user_id)))
+    return Answer(Disconnected(disconnected=_sockets().broadcast.end_sessions(body.session_id, user_id)))
 
 
 @api.on("GET", "/online", errors=(Malformed,), for_services=True)

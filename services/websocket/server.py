@@ -9,6 +9,7 @@ import structlog
 
 from services.websocket import green
 from services.websocket.app import create_app
+from services.websocket.lifecycle import CantStart
 from services.websocket.settings import WebsocketSettings
 from shared.logs import configure_logs
 from shared.settings import SettingsError, exit_with
@@ -22,7 +23,7 @@ log = structlog.get_logger()
 
 
 def main() -> None:
-    """Exits 2 for wrong settings, 1 when the address is taken, 0 when told to stop."""
+    """Exits 2 for wrong settings, 1 when the address is taken or Redis refuses, 0 when told to stop."""
     try:
         settings = WebsocketSettings.read()
     except SettingsError as error:
@@ -37,12 +38,17 @@ def main() -> None:
 
 def run(listener: green.Listener, settings: WebsocketSettings) -> None:
     app = create_app(settings)
+    try:
+        for prepare in app.extensions.get("pulse.preparations", ()):
+            prepare()
+    except CantStart as error:
+        raise SystemExit(f"websocket: {error}") from None
     for start in app.extensions["pulse.starts"]:
         green.spawn(start)
 
     def drain() -> None:
         log.info("stopping")
-        for stop in app.extensions["pulse.stops"]:
+        for stop in reversed(app.extensions["pulse.stops"]):
             stop()
         until = time.monotonic() + DRAIN_SECONDS / 2
         while app.extensions["pulse.sockets"].connections and time.monotonic() < until:

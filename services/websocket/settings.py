@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from shared.redis_connection import RedisSettings
 from shared.settings import ServiceSettings, Url
 
 
-class WebsocketSettings(ServiceSettings):
+class WebsocketSettings(RedisSettings, ServiceSettings):
     port: int = Field(5003, alias="PORT", ge=1, le=65535, description="port to listen on")
     chat_url: Url = Field("http://127.0.0.1:5002", alias="CHAT_URL", description="who is told about presence")
     connect_timeout_seconds: float = Field(
@@ -27,4 +28,16 @@ class WebsocketSettings(ServiceSettings):
     )
     outbox_bytes: int = Field(
         4_000_000, alias="OUTBOX_BYTES", ge=100_000, description="bytes that may wait for one slow client"
+    )
+    stream_bytes: int = Field(
+        64_000_000,
+        alias="STREAM_BYTES",
+        ge=1_000_000,
+        description="what Redis keeps for nodes that are behind; one further behind has its clients ask chat",
+    )
+    resync_spread_seconds: float = Field(
+        10, alias="RESYNC_SPREAD_SECONDS", ge=0, description="over how long clients are told to ask chat"
+    )
+    node_ttl_seconds: float = Field(
+        15, alias="NODE_TTL_SECONDS", ge=1, description="how long a silent node's people still count as online"
     )

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from socketio.exceptions import ConnectionError as Refused
 
+from tests.engines import RedisServer
 from tests.websocket.clients import Client, RawClient
 from tests.websocket.neighbours import Neighbours
-from tests.websocket.service import Service
+from tests.websocket.service import Service, start_nodes
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +59,17 @@ def make_service(neighbours: Neighbours, tmp_path: Path) -> Iterator[Callable[..
     yield make
     for one in running:
         one.close()
+
+
+@pytest.fixture(scope="module")
+def nodes(
+    neighbours: Neighbours, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Service]]:
+    """Three nodes on one Redis, with quick timers."""
+    running = start_nodes(3, neighbours, redis_server.url, tmp_path_factory.mktemp("nodes"))
+    yield running
+    for node in running:
+        node.close()
 
 
 @contextmanager

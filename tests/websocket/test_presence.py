@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.websocket.presence import Presence
+from services.websocket.presence import OwnRoster, Presence
 from shared.errors import Unavailable
 from shared.service_client import ServiceRefused
 from tests.websocket.clients import Client
@@ -103,7 +103,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def presence(chat: Chat, clock: Clock) -> Presence:
-    return Presence(chat, grace_seconds=10, gather_seconds=1, clock=clock)
+    return Presence(chat, OwnRoster(), grace_seconds=10, gather_seconds=1, clock=clock)
 
 
 def test_changes_are_gathered_into_one_post(presence: Presence, chat: Chat) -> None:

@@ -1,0 +1,185 @@
+"""Who is online on any node, kept in Redis. A node that dies is counted out by another, once.
+
+Each node writes the people it has, and shows every second that it lives. While Redis is away a node answers with what
+it knows itself, and writes the difference afterwards; nobody is called offline because Redis was.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Self
+from uuid import UUID
+
+import redis
+import structlog
+from flask import Flask
+
+from services.websocket import green
+from services.websocket.lifecycle import on_start, on_stop
+from services.websocket.nodes import scripts
+from services.websocket.nodes.reader import ERRORS
+from services.websocket.presence import Change
+from services.websocket.settings import WebsocketSettings
+from shared.redis_connection import connect_redis
+from shared.wire import wire_time
+
+PEOPLE_A_CALL = 1_000
+
+log = structlog.get_logger()
+
+
+class SharedRoster:
+    """NODE_TTL_SECONDS is how long a node may be silent. After an orderly end its people, who are on their way to
+    other nodes, have PRESENCE_GRACE_SECONDS.
+    """
+
+    def __init__(self, settings: WebsocketSettings) -> None:
+        self._redis = connect_redis(settings)
+        self._ttl_seconds, self._grace_seconds = settings.node_ttl_seconds, settings.presence_grace_seconds
+        self._sync_seconds = min(settings.presence_gather_seconds, self._ttl_seconds / 5)
+        start = f"{settings.redis_prefix}:presence"
+        self._keys = [f"{start}:{name}" for name in ("nodes", "online", "epoch", "gone")]
+        self._people_start = f"{start}:people:"
+        make = self._redis.register_script
+        self._register, self._sync = make(scripts.REGISTER), make(scripts.SYNC)
+        self._leave, self._reap = make(scripts.LEAVE), make(scripts.REAP)
+        self._node, self._epoch = "", b""
+        self._here: set[UUID] = set()
+        self._written: set[UUID] = set()
+        self._unwritten: dict[UUID, str] = {}  # who came or went, and when
+        self._known: set[UUID] = set()  # written before Redis was emptied: that they are online is no news
+        self._changes: list[Change] = []
+        self._synced_at = self._steady_since = self._settled_at = float("-inf")
+        self._up = self._stopped = False
+
+    def install(self, app: Flask) -> Self:
+        on_start(app, self.run)
+        on_stop(app, self.stop)
+        return self
+
+    # What presence asks
+
+    def arrive(self, user_id: UUID, at: str) -> None:
+        self._here.add(user_id)
+        self._unwritten[user_id] = at
+
+    def leave(self, user_id: UUID, at: str) -> None:
+        self._here.discard(user_id)
+        self._unwritten[user_id] = at
+
+    def take_changes(self) -> list[Change]:
+        changes, self._changes = self._changes, []
+        return changes
+
+    def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]:
+        asked = list(user_ids)
+        counts: list[Any] = [None] * len(asked)
+        if asked and self._up:
+            try:
+                answer: Any = self._redis.hmget(self._keys[1], [user_id.bytes for user_id in asked])
+                counts = answer
+            except (redis.RedisError, OSError):
+                ERRORS.labels("online").inc()
+        return [user_id for user_id, count in zip(asked, counts, strict=True) if count or user_id in self._here]
+
+    # What goes on beside
+
+    def run(self) -> None:
+        """For ever, in a green thread of its own."""
+        while not self._stopped:
+            try:
+                self.sync()
+                self.reap()
+            except (redis.RedisError, OSError) as error:
+                ERRORS.labels("presence").inc()
+                if self._up:
+                    log.warning("presence_not_shared", cause=repr(error))
+                self._up = False
+            except Exception:
+                log.exception("bug")
+            green.sleep(self._sync_seconds)
+
+    def stop(self) -> None:
+        """Hands this node's people over: those who are nowhere else when the grace is over are then offline."""
+        self._stopped = True
+        if not self._up:
+            return
+        with suppress(redis.RedisError, OSError):
+            self.sync()
+            self._leave(keys=self._keys, args=[self._node, int(self._grace_seconds * 1000)])
+
+    def sync(self) -> None:
+        """Shows that this node lives, and writes who came and went. Raises redis.RedisError."""
+        while True:
+            settled = time.monotonic() >= self._settled_at
+            ready = (item for item in self._unwritten.items() if settled or item[0] in self._here)
+            batch = dict(islice(ready, PEOPLE_A_CALL))
+            arrived = [user_id for user_id in batch if user_id in self._here]
+            left = [user_id for user_id in batch if user_id not in self._here]
+            people = [user_id.bytes for user_id in (*arrived, *left)]
+            keys = [*self._keys, self._people_start + self._node]
+            counts = self._sync(keys=keys, args=[self._node, int(self._ttl_seconds * 1000), len(arrived), *people])
+            if counts is None:
+                self._begin()
+                continue
+            self._note(batch, arrived, left, counts)
+            if len(batch) < PEOPLE_A_CALL:
+                break
+        now = time.monotonic()
+        if not self._up or now - self._synced_at > self._ttl_seconds / 2:
+            self._steady_since = now
+        self._up, self._synced_at = True, now
+
+    def reap(self) -> None:
+        """Counts out the people of dead nodes. Raises redis.RedisError.
+
+        Only after a time to live without a fault: when Redis or this node was away, the others may look dead as well.
+        """
+        if time.monotonic() - self._steady_since < self._ttl_seconds:
+            return
+        more = 1
+        while more:
+            more, *gone = self._reap(keys=self._keys, args=[PEOPLE_A_CALL, self._people_start])
+            at = wire_time(time.time())
+            self._changes += [Change(UUID(bytes=person), False, at) for person in gone]
+            if gone:
+                log.info("people_counted_out", people=len(gone))
+
+    def _begin(self) -> None:
+        """Registers by a new name: at the start, in an emptied Redis, or because others took this node for dead."""
+        self._node = uuid.uuid4().hex
+        epoch = self._register(keys=self._keys, args=[self._node, int(self._ttl_seconds * 1000), uuid.uuid4().hex])
+        at = wire_time(time.time())
+        if epoch != self._epoch:
+            # Nobody is counted in yet, but the other nodes will write theirs any moment: departures wait for them.
+            self._settled_at = time.monotonic() + self._ttl_seconds
+            self._known = self._known | self._written
+            for user_id in self._written - self._here:
+                self._unwritten.setdefault(user_id, at)
+        else:
+            self._known = set()
+            self._unwritten = {who: since for who, since in self._unwritten.items() if who in self._here}
+        self._epoch = epoch
+        self._written = set()
+        for user_id in self._here:
+            self._unwritten.setdefault(user_id, at)
+        log.info("node_registered", node=self._node, people=len(self._here))
+
+    def _note(self, batch: dict[UUID, str], arrived: list[UUID], left: list[UUID], counts: list[int]) -> None:
+        for user_id, at in batch.items():
+            if self._unwritten.get(user_id) == at:
+                del self._unwritten[user_id]  # else they came or went again meanwhile
+        for user_id, count in zip(arrived, counts, strict=False):
+            self._written.add(user_id)
+            if count == 1 and user_id not in self._known:
+                self._changes.append(Change(user_id, True, batch[user_id]))
+            self._known.discard(user_id)
+        for user_id, count in zip(left, counts[len(arrived) :], strict=True):
+            self._written.discard(user_id)
+            self._known.discard(user_id)
+            if count == 0:
+                self._changes.append(Change(user_id, False, batch[user_id]))
