@@ -40,8 +40,8 @@ LINT = (
 )
 PAGES = Step("frontend tests", ("npm", "run", "--silent", "test"), FRONTEND)
 FAST = ("-m", "not browser and not system and not chaos")
-# By file: what a file's tests share is made once. Two, as most of them wait for processes more than they compute.
-WORKERS = ("-n", "2", "--dist", "loadfile")
+# tests/order.py says who runs what. Four, as most of them wait for processes more than they compute.
+WORKERS = ("-n", "4", "--dist", "loadfile")
 
 
 def main(kind: str, words: list[str]) -> int:

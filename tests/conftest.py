@@ -1,8 +1,11 @@
 """What every suite shares: one PostgreSQL per test process, and a fresh migrated database for each test."""
 
+from __future__ import annotations
+
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -13,8 +16,12 @@ from ops.migrate import APP_ROLE, migrate
 from ops.ports import find_free_port
 from ops.postgres import Cluster, serve
 from tests.engines import _broker_process, _redis_process, broker, engine_guard, redis_server
+from tests.order import pytest_xdist_make_scheduler
 
-__all__ = ["_broker_process", "_redis_process", "broker", "engine_guard", "redis_server"]
+__all__ = ["_broker_process", "_redis_process", "broker", "engine_guard", "pytest_xdist_make_scheduler", "redis_server"]
+
+if TYPE_CHECKING:
+    from tests.system.stacks import Stacks
 
 TEMPLATE = "pulse_template"
 APP_PASSWORD = "services-in-tests"
@@ -90,6 +97,18 @@ def database_url(database: Database) -> str:
 def owner_url(database: Database) -> str:
     """The same database as `database_url`, logged in to as its owner."""
     return database.owner_url
+
+
+@pytest.fixture(scope="session")
+def stacks(
+    postgres: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Stacks]:
+    """Whole systems, one for each mode, which the system and the browser suite share."""
+    from tests.system.stacks import STACKS, Stacks  # it imports from here, and much besides
+
+    with Stacks(postgres, template, tmp_path_factory.mktemp("stacks")) as stacks:
+        pytestconfig.stash[STACKS] = stacks
+        yield stacks
 
 
 @pytest.fixture

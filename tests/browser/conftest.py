@@ -1,4 +1,4 @@
-"""A stack in each mode with the built pages, and a real Chromium to look at them."""
+"""The stack of each mode with the built pages, and a real Chromium to look at them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from ops.browser import find_browser
 from ops.frontend import build_pages
 from ops.places import PAGES
-from ops.postgres import Cluster
 from tests.browser.profile import Profile
-from tests.system.conftest import STACKS, pytest_runtest_makereport, stack
+from tests.system.conftest import pytest_runtest_makereport, stack
 from tests.system.stack import Stack, new_email
-from tests.system.stacks import Stacks
 from tests.system.waiting import PATIENCE_SECONDS
 
 __all__ = ["pytest_runtest_makereport", "stack"]
@@ -26,17 +24,11 @@ QUIET = ["--disable-background-networking", "--disable-component-update", "--dis
 Open = Callable[..., Profile]
 
 
-@pytest.fixture(scope="session")
-def stacks(
-    postgres: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Stacks]:
-    """Of this suite's own, with pages."""
+@pytest.fixture(autouse=True)
+def _pages(stack: Stack) -> None:
     if not PAGES.exists():
         build_pages()
-    stacks = Stacks(postgres, template, tmp_path_factory.mktemp("browser_stacks"), pages=True)
-    pytestconfig.stash.setdefault(STACKS, []).append(stacks)
-    yield stacks
-    stacks.close()
+    stack.serve_pages()
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from ops.postgres import Cluster
 from tests.system.person import Person
 from tests.system.stack import Stack
-from tests.system.stacks import MODES, Stacks
+from tests.system.stacks import MODES, STACKS, Stacks
 
-STACKS = pytest.StashKey[list[Stacks]]()
 EMBEDDED_ONLY = pytest.mark.parametrize("stack", ["embedded"], indirect=True)
 """For what has nothing to do with the mode, and takes long."""
 
@@ -28,16 +26,6 @@ class Room:
     cho: Person
     id: str
     first: dict[str, Any]
-
-
-@pytest.fixture(scope="session")
-def stacks(
-    postgres: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Stacks]:
-    stacks = Stacks(postgres, template, tmp_path_factory.mktemp("stacks"), pages=False)
-    pytestconfig.stash.setdefault(STACKS, []).append(stacks)
-    yield stacks
-    stacks.close()
 
 
 @pytest.fixture(params=MODES)
@@ -73,8 +61,8 @@ def room(stack: Stack, ann: Person, ben: Person, cho: Person) -> Room:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        started = [stack for stacks in item.config.stash.get(STACKS, []) for stack in stacks.started.values()]
-        for stack in started:
+        stacks = item.config.stash.get(STACKS, None)
+        for stack in stacks.started.values() if stacks else ():
             for process in stack.processes:
                 report.sections.append((f"log of {process.name} ({stack.backing.mode})", process.tail()))
     return report

@@ -28,11 +28,9 @@ ATTEMPTS = 3
 
 
 class Stack:
-    """``auth``, ``chat``, ``websocket`` and, where wanted, ``pages``; ``start`` brings up whatever is down."""
+    """``auth``, ``chat``, ``websocket`` and, once wanted, ``pages``; ``start`` brings up whatever is down."""
 
-    def __init__(
-        self, folder: Path, database: Database, backing: Backing, guard: Guard, *, pages: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, database: Database, backing: Backing, guard: Guard) -> None:
         self.database = database
         self.backing = backing
         self.service_token = secrets.token_urlsafe(32)
@@ -62,7 +60,7 @@ class Stack:
             "websocket", "services.websocket", ports["websocket"], PRESENCE_GRACE_SECONDS="2", **between
         )
         self.pages = self._make("pages", "frontend.server", ports["pages"], ready="/config.json")
-        self.processes = [self.auth, self.chat, self.websocket, *([self.pages] if pages else [])]
+        self.processes = [self.auth, self.chat, self.websocket]
         self.secrets = [self.service_token, *sealing.values(), *backing.secrets]
         self._contracts: dict[str, Contract] = {}
         self._people: list[Person] = []
@@ -73,6 +71,12 @@ class Stack:
             process.start()
         for process in self.processes:
             process.wait_until_ready()
+
+    def serve_pages(self) -> None:
+        """For who looks at them in a browser; they must have been built."""
+        if self.pages not in self.processes:
+            self.processes.append(self.pages)
+            self.start()
 
     def stop(self) -> None:
         with ThreadPoolExecutor(len(self.processes)) as pool:
@@ -166,7 +170,7 @@ def new_email(name: str) -> str:
 
 
 @contextmanager
-def running_stack(folder: Path, database: Database, mode: Mode = "embedded", *, pages: bool = False) -> Iterator[Stack]:
+def running_stack(folder: Path, database: Database, mode: Mode = "embedded") -> Iterator[Stack]:
     """A stack for the length of the block; its processes end with it, or with pytest however that ends."""
     guard = Guard()
     try:
@@ -174,7 +178,7 @@ def running_stack(folder: Path, database: Database, mode: Mode = "embedded", *, 
             place = folder / str(attempt)
             place.mkdir(parents=True)
             with OnSupabase(database) if mode == "supabase" else Embedded(database) as backing:
-                stack = Stack(place, database, backing, guard, pages=pages)
+                stack = Stack(place, database, backing, guard)
                 try:
                     stack.start()
                 except AssertionError as reason:

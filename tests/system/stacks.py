@@ -1,4 +1,4 @@
-"""The stacks of a suite: one for each mode, started for the first test that wants it, kept to the end."""
+"""One stack for each mode, started for the first test that wants it, kept to the end."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from ops.migrate import APP_ROLE
 from ops.postgres import Cluster
 from tests.conftest import APP_PASSWORD, Database
 from tests.system.backing import Mode
 from tests.system.stack import Stack, running_stack
 
+STACKS = pytest.StashKey["Stacks"]()
+"""Where the test process keeps its own, so that a failed test can show their logs."""
 MODES: tuple[Mode, ...] = ("embedded", "supabase")
 
 
 class Stacks:
-    def __init__(self, postgres: Cluster, template: str, folder: Path, *, pages: bool) -> None:
+    def __init__(self, postgres: Cluster, template: str, folder: Path) -> None:
         self.started: dict[Mode, Stack] = {}
-        self._postgres, self._template, self._folder, self._pages = postgres, template, folder, pages
+        self._postgres, self._template, self._folder = postgres, template, folder
         self._ends = ExitStack()
 
     def get(self, mode: Mode) -> Stack:
@@ -27,7 +31,10 @@ class Stacks:
             self.started[mode] = self._ends.enter_context(self._run(mode))
         return self.started[mode]
 
-    def close(self) -> None:
+    def __enter__(self) -> Stacks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._ends.close()
 
     @contextmanager
@@ -35,6 +42,6 @@ class Stacks:
         name = f"{mode}_{secrets.token_hex(4)}"
         self._postgres.create_database(name, self._template)
         database = Database(self._postgres.url(name, APP_ROLE, APP_PASSWORD), self._postgres.url(name))
-        with running_stack(self._folder / mode, database, mode, pages=self._pages) as stack:
+        with running_stack(self._folder / mode, database, mode) as stack:
             yield stack
         self._postgres.drop_database(name)
