@@ -1,7 +1,7 @@
 # Needs GNU make, git and Python 3.11 or newer; everything else is fetched into this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-fast chaos lint types locks auth chat websocket pages migrate doctor keys compose-check clean
+.PHONY: help run stop test test-fast chaos lint types locks auth chat websocket bridge pages migrate doctor keys compose-check clean
 SHELL := /bin/sh
 
 # Words for pytest: make test ARGS="-k history"
@@ -67,6 +67,10 @@ chat: ## The chat service alone
 websocket: ## The websocket service alone
 	$(PREPARE) run
 	@exec $(VENV) -m services.websocket
+
+bridge: ## The bridge alone: from Kafka to the websocket service, for DELIVERY=kafka
+	$(PREPARE) run
+	@exec $(VENV) -m services.chat.bridge
 
 pages: ## The page server alone
 	$(PREPARE) run pages

@@ -12,8 +12,7 @@ from services.chat.messages.sending import Sender
 from services.chat.optional_redis import OptionalRedis
 from services.chat.presence import api as presence_api
 from services.chat.rate_limits import SendLimit
-from services.chat.relay.pusher import Pusher
-from services.chat.relay.sweeper import Sweeper
+from services.chat.relay.relay import Relay
 from services.chat.settings import ChatSettings
 from services.chat.state import Chat
 from shared.caller import Identity
@@ -35,12 +34,12 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
     revocations = RevocationList(auth)
     verifier = TokenVerifier(lambda: fetch_jwks(auth), revocations, shared_secret=settings.jwt_secret)
     redis = OptionalRedis.of(settings)
-    pusher = Pusher(websocket, database)
+    relay = Relay.of(settings, database, websocket)
     Identity(verifier, settings.origins, service_token).install(app)
     Chat(
         database,
-        Sender(database, pusher),
-        pusher,
+        Sender(database, relay.pusher),
+        relay.pusher,
         websocket,
         Typists(redis),
         HistoryPages(database, redis),
@@ -48,7 +47,7 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
     ).install(app)
     for api in (messages_api, conversations_api, presence_api):
         api.install(app)
-    for start in (revocations.start, pusher.start, Sweeper(database, pusher).start):
+    for start in (revocations.start, relay.start):
         on_start(app, start)
     install(
         app,
@@ -59,6 +58,7 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
             "revocations": revocations.check_fresh,
             "websocket": websocket.check_alive,
             **({"redis": redis.check} if redis else {}),
+            **relay.reported,
         },
     )
     return app

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +61,20 @@ def current_request_id() -> str | None:
 
 
 class Pusher:
-    def __init__(self, websocket: ServiceClient, database: Database) -> None:
+    """``wake_tap`` is told of every commit; with ``hints_only`` sockets hear of those from Kafka, by the bridge."""
+
+    def __init__(
+        self,
+        websocket: ServiceClient,
+        database: Database,
+        *,
+        wake_tap: Callable[[], None] | None = None,
+        hints_only: bool = False,
+    ) -> None:
         self._websocket = websocket
         self._database = database
+        self._wake_tap = wake_tap
+        self._hints_only = hints_only
         self._waiting: deque[Push] = deque()
         self._filled = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -75,7 +87,9 @@ class Pusher:
 
     def push(self, pushes: list[Push]) -> None:
         """Hands over without waiting. Beyond the bound an event is left to the sweeper, a hint is dropped."""
-        wanted = [push for push in pushes if push.to]
+        if self._wake_tap is not None and any(push.outbox_id for push in pushes):
+            self._wake_tap()
+        wanted = [push for push in pushes if push.to and not (self._hints_only and push.outbox_id)]
         with self._filled:
             room = WAITING_EVENTS - len(self._waiting)
             self._waiting.extend(wanted[:room])

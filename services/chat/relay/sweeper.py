@@ -1,4 +1,7 @@
-"""Delivers what the process that wrote it could not: overdue outbox rows, leased, by every chat process."""
+"""Delivers what the process that wrote it could not: overdue outbox rows, leased, by every chat process.
+
+Where the bridge feeds the sockets (``DELIVERY=kafka``) the tap takes those rows, and this only measures.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ SWEEP_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 5.0
 SWEEP_EVENTS = 200
 MEASURE_SECONDS = 10.0
+TIDY_SECONDS = 600.0
 
 WAITING = Gauge("pulse_outbox_waiting", "Committed events not delivered yet", multiprocess_mode="mostrecent")
 PARKED = Gauge("pulse_outbox_parked", "Events given up as malformed", multiprocess_mode="mostrecent")
@@ -26,10 +30,11 @@ log = structlog.get_logger()
 
 
 class Sweeper:
-    def __init__(self, database: Database, pusher: Pusher) -> None:
+    def __init__(self, database: Database, pusher: Pusher, *, delivers: bool = True) -> None:
         self._database = database
         self._pusher = pusher
-        self._measured_at = float("-inf")
+        self._delivers = delivers
+        self._measured_at = self._tidied_at = float("-inf")
         self._started = False
 
     def start(self) -> None:
@@ -49,9 +54,10 @@ class Sweeper:
         pause = SWEEP_SECONDS
         while True:
             try:
-                full = self.sweep() == SWEEP_EVENTS
+                full = self._delivers and self.sweep() == SWEEP_EVENTS
                 pause = 0.0 if full else SWEEP_SECONDS
                 self._measure()
+                self._tidy()
             except AppError as error:
                 pause = min(max(pause, SWEEP_SECONDS) * 1.5, LONGEST_PAUSE_SECONDS)
                 log.warning("sweep_failed", cause=repr(error.__cause__ or error))
@@ -68,3 +74,12 @@ class Sweeper:
         WAITING.set(found["waiting"])
         PARKED.set(found["parked"])
         OLDEST.set(found["oldest_seconds"])
+
+    def _tidy(self) -> None:
+        """Drops what waits for a Kafka that no process has published to for a week."""
+        if time.monotonic() - self._tidied_at > TIDY_SECONDS:
+            dropped = self._database.call("drop_kafka_tap", unless_claimed=True)["dropped"]
+            if dropped:
+                log.warning("kafka_tap_dropped", events=dropped)
+            else:
+                self._tidied_at = time.monotonic()
