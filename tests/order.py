@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 ON_A_STACK = re.compile(r"tests/(?:system|browser)/.*\[(embedded|supabase)\b")
 
 
-class ByStack(LoadScopeScheduling):
+class ByStack(LoadScopeScheduling):  # type: ignore[misc]  # published without types
     def _split_scope(self, nodeid: str) -> str:
         on_a_stack = ON_A_STACK.match(nodeid)
         return on_a_stack[1] if on_a_stack else nodeid.partition("::")[0]
