@@ -14,6 +14,7 @@ from services.auth.provider import (
     NotInvited,
     NotOffered,
     OtherBrowser,
+    OtherIdentity,
     SignInRefused,
 )
 from services.auth.schemas import CallbackQuery, GoogleQuery, GoogleRequest
@@ -46,6 +47,7 @@ def begin_google(query: GoogleQuery) -> Response:
         SignInRefused,
         LinkExpired,
         EmailNotConfirmed,
+        OtherIdentity,
         NotInvited,
         NotOffered,
         Unavailable,
@@ -69,6 +71,7 @@ def sign_in_with_google(body: GoogleRequest) -> Answer[Session]:
         LinkIncomplete,
         SignInRefused,
         EmailNotConfirmed,
+        OtherIdentity,
         NotInvited,
         NotOffered,
         TooManyRequests,
@@ -80,10 +83,11 @@ def finish_in_browser(query: CallbackQuery) -> Response:
 
     A code counts only with the cookie of the browser that asked for it: nobody is signed in by opening an address.
     """
-    if not parts().provider.remembers_browsers:
+    if not parts().provider.sends_browsers_back:
         raise NotOffered()
     if query.error or query.error_code:
-        log.info("sent_back", error_code=query.error_code[:80] if query.error_code.isprintable() else "")
+        told = query.error_code or query.error
+        log.info("sent_back", error_code=told[:80] if told.isprintable() else "")
         raise LinkExpired() if query.error_code in EXPIRED else SignInRefused()
     if not query.code:
         raise LinkIncomplete()

@@ -55,6 +55,12 @@ class SignInRefused(NotAllowed):
     code, message = "sign_in_refused", "The other service did not sign you in."
 
 
+class OtherIdentity(NotAllowed):
+    """An address may pass to somebody else there; who is known here by it does not."""
+
+    code, message = "other_identity", "This address signs in with another account of that service. Use a mailed link."
+
+
 class NotOffered(NotFound):
     code, message = "not_offered", "This installation does not offer that way to sign in."
 
@@ -122,6 +128,8 @@ class AuthProvider(Protocol):
     offers_password: bool
     remembers_browsers: bool
     """Whether the askers' secrets matter."""
+    sends_browsers_back: bool
+    """To ``/auth/callback``."""
 
     @property
     def offers_google(self) -> bool:
@@ -174,7 +182,7 @@ class AuthProvider(Protocol):
         """Where a browser begins to sign in with Google. Raises NotOffered, or Unavailable."""
 
     def sign_in_with_google(self, id_token: str, nonce: str | None, asker: Asker) -> SignIn:
-        """Raises SignInRefused, EmailNotConfirmed, NotInvited, NotOffered or Unavailable."""
+        """Raises SignInRefused, EmailNotConfirmed, OtherIdentity, NotInvited, NotOffered or Unavailable."""
 
     def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:
         """The session of a browser that was sent back with a code, and where it wanted to go.

@@ -57,8 +57,9 @@ begin
             values (sign_in_by_identity.issuer, sign_in_by_identity.subject, (opened -> 'user' ->> 'id')::uuid)
             on conflict on constraint identities_pkey do nothing; -- the same person, twice at the same moment
         exception when unique_violation then
-            perform public.refuse(403, 'sign_in_refused', '{"message": '
-                '"This address signs in here with another account of that provider. Ask for a link by mail instead."}');
+            -- Raised, so that nothing of it stays.
+            perform public.refuse(403, 'other_identity', '{"message": '
+                '"This address signs in with another account of that service. Use a mailed link."}');
         end;
     end if;
     return opened || jsonb_build_object('outcome', 'signed_in');
@@ -66,7 +67,7 @@ end
 $$;
 comment on function builtin_auth.sign_in_by_identity is
     'A session (as open_session) for whom an OpenID provider vouches: found by issuer and subject, else linked by the '
-    'verified email. outcome signed_in, used (once was seen in the last once_seconds), or not_invited. 403 sign_in_refused '
+    'verified email. outcome signed_in, used (once was seen in the last once_seconds), or not_invited. 403 other_identity '
     'when the address belongs to an account with another subject of the same issuer; 401 account_unknown; 409 email_taken.';
 
 revoke all on table builtin_auth.identities from public, anon, authenticated;

@@ -49,6 +49,7 @@ class SupabaseProvider:
 
     offers_password = True
     remembers_browsers = True
+    sends_browsers_back = True
 
     def __init__(self, settings: AuthSettings, database: Database, seals: Seals) -> None:
         secret = settings.auth_secret.get_secret_value()
