@@ -54,6 +54,11 @@ class Process:
         return Process(name, self._command, environment, port, log_path, self._guard, is_ready)
 
     @property
+    def pid(self) -> int:
+        assert self._running is not None
+        return self._running.pid
+
+    @property
     def is_running(self) -> bool:
         return self._running is not None and self._running.poll() is None
 
