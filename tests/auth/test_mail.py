@@ -230,7 +230,7 @@ def test_mail_is_sent_by_the_wiring_the_settings_ask_for(make_app: MakeApp, smtp
     def mailer_of(**environ: str) -> Callable[..., object]:
         provider = parts_of(make_app(**environ)).provider
         assert isinstance(provider, BuiltinProvider)
-        return provider._mailer.send
+        return provider._mailing.mailer.send
 
     assert "SmtpMailer" in repr(mailer_of(SMTP_URL=smtp_url, MAIL_FROM="a@b.org"))
     assert "InboxMailer" in repr(mailer_of())

@@ -62,6 +62,32 @@ class Visitor:
     def sign_in(self) -> Visitor:
         return self.keep(self.confirm(token_hash=self.ask().token))
 
+    def sign_up(self, password: str, **more: Any) -> Mail:
+        """Signs up and reads the mail."""
+        answer = self.call("POST", "/auth/signup", json={"email": self.email, "password": password, **more})
+        assert answer.status_code == 202, answer.get_json()
+        return self.mails()[0]
+
+    def log_in(self, password: str) -> TestResponse:
+        return self.call("POST", "/auth/login", json={"email": self.email, "password": password})
+
+    def ask_for_reset(self, **more: Any) -> Mail:
+        """Asks for a new password and reads the mail."""
+        answer = self.call("POST", "/auth/password/reset", json={"email": self.email, **more})
+        assert answer.status_code == 202, answer.get_json()
+        return self.mails()[0]
+
+    def reset(self, mail: Mail, password: str) -> TestResponse:
+        """Uses the mail's link as the page does."""
+        return self.confirm(**mail.query, password=password)
+
+    def change_password(self, password: str, current: str | None = None) -> TestResponse:
+        body = {"password": password, **({} if current is None else {"current_password": current})}
+        return self.call("PUT", "/auth/password", json=body)
+
+    def is_signed_in(self) -> bool:
+        return self.call("GET", "/auth/session").status_code == 200
+
     def refresh(self, token: str | None = None) -> TestResponse:
         return self.call("POST", "/auth/refresh", json={"refresh_token": token or self.refresh_token})
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 from uuid import UUID
 
-import structlog
-
+from services.auth.builtin.mailing import Mailing
+from services.auth.builtin.passwords import Passwords
 from services.auth.builtin.signing_keys import SigningKeys
 from services.auth.mail.mailer import Mailer
-from services.auth.mail.message import SignInMail
 from services.auth.provider import (
     Asker,
+    InvalidCredentials,
     LinkExpired,
     NotInvited,
     NotOffered,
+    PasswordAtStake,
     PendingLink,
     RefreshReused,
     Scope,
     SessionOver,
     SignedOut,
     SignIn,
+    WrongPassword,
 )
-from services.auth.seals import CODE_DIGITS, Seals, hash_token, new_code, new_token
+from services.auth.seals import CODE_DIGITS, Seals, hash_token, new_token
 from services.auth.settings import DAY_SECONDS, AuthSettings
 from shared.caller import Caller
 from shared.database import Database
@@ -31,24 +32,23 @@ from shared.database import Database
 if TYPE_CHECKING:
     from services.auth.builtin.google import Google, Vouched
 
-log = structlog.get_logger()
-
 
 class BuiltinProvider:
     """``database`` calls the functions of the schema builtin_auth; ``google`` is None where it is not set up."""
 
     code_digits = CODE_DIGITS
     offers_password = True
+    remembers_browsers = True
 
     def __init__(
         self, settings: AuthSettings, database: Database, seals: Seals, mailer: Mailer, google: Google | None = None
     ) -> None:
         self._google = google
-        self.remembers_browsers = google is not None
+        self.sends_browsers_back = google is not None
         self._database = database
-        self._mailer = mailer
+        self._mailing = Mailing(settings, database, seals, mailer)
+        self._passwords = Passwords(waiting=settings.threads // 2)
         self._policy = settings.signup_policy
-        self._confirm_url = settings.auth_public_url + "/auth/confirm"
         self._access_seconds = settings.access_token_seconds
         self._idle_seconds = settings.session_idle_days * DAY_SECONDS
         self._session_seconds = settings.session_days * DAY_SECONDS
@@ -60,37 +60,46 @@ class BuiltinProvider:
         return self._google is not None
 
     def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
-        token, code = new_token(), new_code()
-        answer = self._database.call(
-            "request_link",
-            email=email,
-            token_hash=hash_token(token),
-            code_hash=self._seals.hash_code(email, code),
-            requested_by=asker.browser if asker else None,
-            may_join=self._policy.meet(email).may_join,
-        )
-        if answer["mail"]:
-            query = urlencode({"token_hash": token, "type": "email", "redirect_to": redirect_to})
-            self._mailer.send(SignInMail(to=email, link=f"{self._confirm_url}?{query}", code=code))
-        log.info("link_requested", address=self._seals.name_address(email), mailed=answer["mail"])
+        self._mailing.send_link(email, redirect_to, asker)
 
     def find_link(self, token: str, redirect_to: str = "", kind: str = "") -> PendingLink | None:  # noqa: ARG002
         found = self._database.call("find_link", token_hash=hash_token(token))
-        return PendingLink(**found) if found else None
+        if found is None:
+            return None
+        chosen: PasswordAtStake | None = "chosen" if found["chose_password"] else None
+        return PendingLink(
+            email=found["email"],
+            requested_by=found["requested_by"],
+            age_seconds=found["age_seconds"],
+            sets="new" if found["kind"] == "recovery" else chosen,
+        )
 
     def find_target(self, redirect_to: str | None) -> str | None:
         return redirect_to
 
     def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:  # noqa: ARG002
         pending = self.find_link(token)
-        if pending is None or pending.email is None:
+        if pending is None or pending.email is None or pending.sets == "new":
             raise LinkExpired()
         return self._confirm("confirm_link", pending.email, token_hash=hash_token(token))
 
-    def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:  # noqa: ARG002  # each mail counts its tries
-        return self._confirm("confirm_code", email, email=email, code_hash=self._seals.hash_code(email, code))
+    def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
+        return self._confirm(
+            "confirm_code",
+            email,
+            email=email,
+            code_hash=self._seals.hash_code(email, code),
+            asked_by=hash_token(asker.secret),
+        )
 
     def _confirm(self, function: str, address: str, **by: str) -> SignIn:
+        opened = self._open(function, address, **by)
+        if opened is None:
+            raise LinkExpired()
+        return opened[0]
+
+    def _open(self, function: str, address: str, **by: str | None) -> tuple[SignIn, dict[str, Any]] | None:
+        """The session such a function opened, and all it said; None where it refused."""
         refresh_token = new_token()
         answer = self._database.call(
             function,
@@ -100,28 +109,72 @@ class BuiltinProvider:
             idle_seconds=self._idle_seconds,
             session_seconds=self._session_seconds,
         )
-        if answer is None:
-            raise LinkExpired()
-        return self._sign_in(answer, refresh_token)
+        return (self._sign_in(answer, refresh_token), answer) if answer else None
 
     def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:  # noqa: ARG002
-        raise NotOffered()
+        found = self._database.call("find_password", email=email) or {"account": None, "password_hash": None}
+        is_right, renewed = self._passwords.check(password, found["password_hash"])
+        if not is_right:
+            raise InvalidCredentials()
+        opened = self._open(
+            "open_session_by_password",
+            email,
+            account=found["account"],
+            password_hash=found["password_hash"],
+            renewed_hash=renewed,
+        )
+        if opened is None:
+            raise InvalidCredentials()
+        return opened[0]
 
-    def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:  # noqa: ARG002
-        raise NotOffered()
+    def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
+        # Hashed for every address, also where nothing will be kept: it takes the longest of it all.
+        self._mailing.send_sign_up(email, self._passwords.hash(password), name, redirect_to, asker)
 
-    def request_reset(self, email: str, redirect_to: str, asker: Asker) -> None:  # noqa: ARG002
-        raise NotOffered()
+    def request_reset(self, email: str, redirect_to: str, asker: Asker) -> None:
+        self._mailing.send_reset(email, redirect_to, asker)
 
     def confirm_recovery(
-        self, token: str, redirect_to: str | None, password: str, asker: Asker
+        self,
+        token: str,
+        redirect_to: str | None,  # noqa: ARG002  # the token tells it
+        password: str,
+        asker: Asker,  # noqa: ARG002
     ) -> tuple[SignIn, list[str]]:
-        raise NotOffered()
+        pending = self.find_link(token)
+        if pending is None or pending.email is None or pending.sets != "new":
+            raise LinkExpired()
+        new_hash = self._passwords.hash(password)
+        opened = self._open("confirm_recovery", pending.email, token_hash=hash_token(token), new_hash=new_hash)
+        if opened is None:
+            raise LinkExpired()
+        self._mailing.tell_of_new_password(pending.email)
+        return opened[0], opened[1]["ended"]
 
     def change_password(
-        self, caller: Caller, email: str, access_token: str, current: str | None, password: str
+        self,
+        caller: Caller,
+        email: str,
+        access_token: str,  # noqa: ARG002  # the caller is enough
+        current: str | None,
+        password: str,
     ) -> list[str]:
-        raise NotOffered()
+        held: str | None = (self._database.call("find_password", email=email) or {"password_hash": None})[
+            "password_hash"
+        ]
+        if held is not None and (current is None or not self._passwords.check(current, held)[0]):
+            raise WrongPassword()
+        ended: list[str] | None = self._database.call(
+            "change_password",
+            account=caller.user_id,
+            held_hash=held,
+            new_hash=self._passwords.hash(password),
+            kept_session=caller.session_id,
+        )["ended"]
+        if ended is None:
+            raise WrongPassword()
+        self._mailing.tell_of_new_password(email)
+        return ended
 
     def google_url(self, redirect_to: str, asker: Asker) -> str:
         return self._offered_google().url(redirect_to, asker)

@@ -16,7 +16,7 @@ import structlog
 
 from services.auth.addresses import normalise_email, to_ascii_domain
 from services.auth.background import Background
-from services.auth.mail.message import SignInMail
+from services.auth.mail.message import Mail
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 # Not parseaddr: people write a comma in their firm's name without quoting it.
@@ -91,7 +91,7 @@ class SmtpMailer:
         self._waits = waits_seconds
         self._background = Background("mail", QUEUED_MAILS, threads=SENDING_THREADS)
 
-    def send(self, mail: SignInMail) -> None:
+    def send(self, mail: Mail) -> None:
         # Not at once: at work beside the rest of the request, it would show in the answer's time who gets mail.
         self._queue(mail, self._waits, after_seconds=random.uniform(*BEFORE_SECONDS))  # noqa: S311
 
@@ -99,11 +99,11 @@ class SmtpMailer:
         """Sends what is waiting, for at most ``seconds``."""
         self._background.close(seconds)
 
-    def _queue(self, mail: SignInMail, waits: tuple[float, ...], after_seconds: float) -> None:
+    def _queue(self, mail: Mail, waits: tuple[float, ...], after_seconds: float) -> None:
         if not self._background.submit(lambda: self._deliver(mail, waits), after_seconds):
             log.error("mail_dropped", address=self._name_address(mail.to), cause="too many are waiting")
 
-    def _deliver(self, mail: SignInMail, waits: tuple[float, ...]) -> None:
+    def _deliver(self, mail: Mail, waits: tuple[float, ...]) -> None:
         address = self._name_address(mail.to)
         try:
             self._server.deliver(mail.render(self._sender))
