@@ -17,9 +17,12 @@ import requests
 
 from ops.places import ROOT
 from ops.ports import find_free_port
+from tests.ops.names import Names, serve_names
 
 CADDYFILE = ROOT / "deploy" / "gateway" / "Caddyfile"
 UPSTREAMS = {"auth": 5001, "chat": 5002, "websocket": 5003, "pages": 3000, "auth-server": 9999, "rest": 3000}
+# Those that may run several times: their addresses are looked up again and again.
+REPLICAS = ("auth", "chat", "websocket")
 READY_SECONDS = 30
 
 
@@ -35,12 +38,24 @@ def find_caddy() -> str | None:
 
 
 def write_caddyfile(
-    folder: Path, upstreams: Mapping[str, str], project_port: int, health_port: int, patience: str = "5s"
+    folder: Path,
+    upstreams: Mapping[str, str],
+    names: Names,
+    project_port: int,
+    health_port: int,
+    patience: str = "5s",
 ) -> Path:
     text = CADDYFILE.read_text()
     for name, port in UPSTREAMS.items():
-        assert f"reverse_proxy {name}:{port}" in text
-        text = text.replace(f"reverse_proxy {name}:{port}", f"reverse_proxy {upstreams[name]}")
+        host, _, here = upstreams[name].rpartition(":")
+        old, new = f"reverse_proxy {name}:{port}", f"reverse_proxy {upstreams[name]}"
+        if name in REPLICAS:
+            old, new = f"import replicas {name} {port}", f"import replicas {name} {here}"
+            names.addresses.setdefault(name, [host])
+        assert old in text
+        text = text.replace(old, new)
+    assert "refresh 2s" in text
+    text = text.replace("refresh 2s", f"refresh 100ms\n\t\tresolvers 127.0.0.1:{names.port}")
     assert "http://:8000" in text
     assert "http://127.0.0.1:8001" in text
     text = text.replace("http://:8000", f"http://:{project_port}").replace(":8001", f":{health_port}")
@@ -60,10 +75,19 @@ def run_gateway(
     port: int,
     project_port: int | None = None,
     patience: str = "5s",
+    several: dict[str, list[str]] | None = None,
 ) -> Iterator[Gateway]:
-    """`upstreams`: where each name of UPSTREAMS is reached; `keys`: the project's two; `patience`: with who is away."""
+    """`upstreams`: where each name of UPSTREAMS is reached; `keys`: the project's two; `patience`: with who is away;
+    `several`: the addresses of those that run several times, at the port that `upstreams` has for them."""
     project_port, health_port = project_port or find_free_port(), find_free_port()
-    config = write_caddyfile(folder, upstreams, project_port, health_port, patience)
+    with serve_names({} if several is None else several) as names:
+        config = write_caddyfile(folder, upstreams, names, project_port, health_port, patience)
+        yield from _run(caddy, folder, config, keys, port, project_port, health_port)
+
+
+def _run(
+    caddy: str, folder: Path, config: Path, keys: Mapping[str, str], port: int, project_port: int, health_port: int
+) -> Iterator[Gateway]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -106,14 +130,15 @@ class Mirror(BaseHTTPRequestHandler):
             return
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = json.dumps({"service": self.server.name, "path": self.path, "headers": headers}).encode()
+        told = {"service": self.server.name, "node": self.server.host, "method": self.command}
+        body = json.dumps({**told, "path": self.path, "headers": headers}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET  # noqa: N815 - http.server's name
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - http.server's names
 
     def _speak(self) -> None:
         """Takes the upgrade, and sends back every byte that comes."""
@@ -122,6 +147,7 @@ class Mirror(BaseHTTPRequestHandler):
         self.send_header("Connection", "Upgrade")
         self.end_headers()
         self.close_connection = True
+        self.server.sockets += 1
         while data := self.connection.recv(4096):
             self.connection.sendall(data)
 
@@ -132,27 +158,34 @@ class Mirror(BaseHTTPRequestHandler):
 class MirrorServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(("127.0.0.1", 0), Mirror)
+    def __init__(self, name: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.name, self.host = name, host
+        self.sockets = 0
+        """How many were opened."""
+        super().__init__((host, port), Mirror)
 
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)  # HTTPServer's would look its own name up
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.socket.getsockname()[1]}"
+        return f"{self.host}:{self.socket.getsockname()[1]}"
 
 
 @contextmanager
 def run_mirrors() -> Iterator[dict[str, str]]:
     """One for each name of UPSTREAMS; yields their addresses."""
-    servers = [MirrorServer(name) for name in UPSTREAMS]
+    with serve_mirrors([MirrorServer(name) for name in UPSTREAMS]) as servers:
+        yield {server.name: server.address for server in servers}
+
+
+@contextmanager
+def serve_mirrors(servers: list[MirrorServer]) -> Iterator[list[MirrorServer]]:
     threads = [threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}) for server in servers]
     for thread in threads:
         thread.start()
     try:
-        yield {server.name: server.address for server in servers}
+        yield servers
     finally:
         for server in servers:
             server.shutdown()

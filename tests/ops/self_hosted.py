@@ -1,7 +1,7 @@
 """docker-compose.yml without an engine: its environment and its start order, its programs as processes of this machine.
 
-Of its parts these are real: Postgres with deploy/postgres/roles.sql, Supabase Auth, the gateway, the migrations and our
-services. PostgREST and Mailpit are stand-ins.
+Of its parts these are real: Postgres with deploy/postgres/roles.sql, Redis, Supabase Auth, the gateway, the migrations and
+our services. PostgREST and Mailpit are stand-ins.
 """
 
 import json
@@ -19,6 +19,7 @@ from ops.places import ROOT
 from ops.ports import find_free_port
 from ops.postgres import Cluster, find_binaries
 from ops.postgres import serve as serve_postgres
+from tests.engines import RedisServer
 from tests.ops.compose import EXAMPLE, read_environment
 from tests.ops.gateway import run_gateway
 from tests.standins.mailbox import Mailbox, serve_mailbox
@@ -40,6 +41,7 @@ PLACES = {
     "auth:5001": "auth",
     "chat:5002": "chat",
     "websocket:5003": "websocket",
+    "redis:6379": "redis",
 }
 
 
@@ -57,7 +59,7 @@ class Machine:
 
     def __init__(self, folder: Path, guard: Guard, **chosen: str) -> None:
         self.folder, self.guard = folder, guard
-        self.ports = {name: find_free_port() for name in (*PROGRAMS, "postgres", "gateway", "public")}
+        self.ports = {name: find_free_port() for name in (*PROGRAMS, "postgres", "redis", "gateway", "public")}
         make_keys(EXAMPLE, folder / ".env")
         self.values = read_values((folder / ".env").read_text())
         self.values |= {"PUBLIC_URL": f"http://localhost:{self.ports['public']}", **chosen}
@@ -90,6 +92,7 @@ def run_self_hosted(folder: Path, caddy: str, gotrue: str, **chosen: str) -> Ite
         )
         stack.enter_context(serve_postgres(cluster))
         _make_roles(cluster, machine)
+        _start(stack, RedisServer(folder / "redis", guard, machine.ports["redis"], machine.values["REDIS_PASSWORD"]))
         mailbox = stack.enter_context(serve_mailbox())
         processes = {}
 

@@ -14,6 +14,7 @@ from frontend.server.settings import PagesSettings
 from ops.keys import MAKERS, make_keys, read_values
 from ops.places import ROOT
 from services.auth.settings import AuthSettings
+from services.chat.bridge.settings import BridgeSettings
 from services.chat.settings import ChatSettings
 from services.websocket.settings import WebsocketSettings
 from shared.settings import Settings, SettingsError
@@ -33,6 +34,7 @@ from tests.ops.compose import (
 SERVICES = sorted(read_services())
 OURS: dict[str, type[Settings]] = {
     "auth": AuthSettings,
+    "bridge": BridgeSettings,
     "chat": ChatSettings,
     "pages": PagesSettings,
     "websocket": WebsocketSettings,
@@ -40,6 +42,7 @@ OURS: dict[str, type[Settings]] = {
 NAMED = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 EXACT = re.compile(r"^[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+[\d.]*)*$")
 ONLY_ONCE = {"migrate"}
+KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", "DELIVERY": "kafka"}
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +162,35 @@ def test_what_is_waited_for_can_become_healthy() -> None:
             assert "profiles" not in read_services()[other]
 
 
-def test_kafka_starts_only_when_asked_for() -> None:
-    assert [name for name, service in read_services().items() if "profiles" in service] == ["kafka"]
+def test_kafka_and_the_bridge_start_only_when_asked_for() -> None:
+    asked_for = {name: service["profiles"] for name, service in read_services().items() if "profiles" in service}
+    assert asked_for == {"bridge": ["bridge"], "kafka": ["kafka"]}
+
+
+def test_what_may_run_several_times_takes_no_port_and_no_name_for_itself() -> None:
+    for name in ("auth", "chat", "websocket", "bridge"):
+        assert not {"ports", "container_name", "hostname", "volumes"} & read_services()[name].keys()
+
+
+def test_chat_and_every_websocket_share_the_redis_that_is_started(values: dict[str, str]) -> None:
+    address = f"redis://:{values['REDIS_PASSWORD']}@redis:6379/0"
+    given = {name: read_environment(name, values).get("REDIS_URL") for name in OURS}
+    assert given == {"auth": None, "bridge": None, "chat": address, "pages": None, "websocket": address}
+    started = read_services()["redis"]["command"][-1]
+    assert "requirepass $$REDIS_PASSWORD" in started
+    # With allkeys-…, Redis would throw away the stream of events when its memory is full.
+    assert "--maxmemory-policy volatile-lru" in started
+
+
+def test_kafka_is_left_out_until_it_is_named(values: dict[str, str]) -> None:
+    alone = ChatSettings.read(read_environment("chat", values))
+    assert (alone.kafka_bootstrap_servers, alone.delivery) == ((), "direct")
+    asked = values | KAFKA
+    beside = ChatSettings.read(read_environment("chat", asked))
+    assert (beside.kafka_bootstrap_servers, beside.delivery) == (("kafka:9092",), "kafka")
+    assert BridgeSettings.read(read_environment("bridge", asked)).kafka_bootstrap_servers == ("kafka:9092",)
+    with pytest.raises(SettingsError, match="KAFKA_BOOTSTRAP_SERVERS"):
+        ChatSettings.read(read_environment("chat", values | {"DELIVERY": "kafka"}))
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -171,7 +201,7 @@ def test_each_service_is_given_settings_that_it_knows(name: str, values: dict[st
 
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_each_service_takes_what_it_is_given(name: str, values: dict[str, str]) -> None:
-    OURS[name].read(read_environment(name, values))
+    OURS[name].read(read_environment(name, values | KAFKA))
 
 
 def test_each_service_is_reached_where_the_others_are_told(values: dict[str, str]) -> None:
@@ -231,7 +261,7 @@ def run_compose(arguments: list[str]) -> subprocess.CompletedProcess[str]:
 def test_docker_compose_gives_what_these_tests_read(tmp_path: Path) -> None:
     env = tmp_path / ".env"
     make_keys(EXAMPLE, env)
-    words = ["--env-file", str(env), "--profile", "kafka", "-f", str(COMPOSE), "config", "--format", "json"]
+    words = ["--env-file", str(env), "--profile", "*", "-f", str(COMPOSE), "config", "--format", "json"]
     done = run_compose(words)
     assert done.returncode == 0, done.stderr
     values = read_values(env.read_text())
@@ -268,7 +298,7 @@ def test_with_a_hosted_project_what_starts_is_ours_knows_its_settings_and_waits_
     for one in services.values():
         assert set(one.get("depends_on", {})) <= set(services)
     for name, settings in OURS.items():
-        given = read_environment(name, {**values, **PROJECT}, services)
+        given = read_environment(name, {**values, **PROJECT, **KAFKA}, read_hosted()["services"])
         assert set(given) <= {field.alias for field in settings.model_fields.values()}
         settings.read(given)
     for name in ("auth", "chat"):
@@ -290,8 +320,8 @@ def test_with_a_hosted_project_only_our_own_programs_start_and_use_it(tmp_path: 
     assert done.returncode == 0, done.stderr
     services = json.loads(done.stdout)["services"]
     assert sorted(services) == ["auth", "chat", "gateway", "pages", "redis", "websocket"]
-    for name, settings in OURS.items():
-        given = services[name]["environment"]
+    for name in sorted(OURS.keys() - {"bridge"}):
+        settings, given = OURS[name], services[name]["environment"]
         assert set(given) <= {field.alias for field in settings.model_fields.values()}
         settings.read(given)
     for name in ("auth", "chat"):

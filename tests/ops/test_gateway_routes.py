@@ -26,6 +26,11 @@ ROUTES = {
         "/auth/login",
         "/auth/confirm?token_hash=abc&type=email",
         "/auth/session",
+        "/auth/methods",
+        "/auth/password",
+        "/auth/password/reset",
+        "/auth/google?redirect_to=x",
+        "/auth/callback?code=x&state=y",
         "/auth/style.css",
         "/auth/v11",
         "/users",
@@ -39,8 +44,11 @@ ROUTES = {
         "/chat/changes",
         "/messages",
         f"/messages/{ROOM}",
+        f"/messages/{ROOM}/reactions/%F0%9F%91%8D",
         "/conversations",
+        f"/conversations/{ROOM}",
         f"/conversations/{ROOM}/members",
+        f"/conversations/{ROOM}/members/{ROOM}",
         "/presence?ids=a",
         "/search?query=hello",
         "/attachments",
@@ -137,6 +145,22 @@ def ask(url: str, path: str, method: str = "GET", host: str | None = None, **hea
 def test_the_public_origin_leads_to_its_service(service: str, path: str, gateway: Gateway) -> None:
     status, body, _ = ask(gateway.public_url, path)
     assert (status, body["service"], body["path"]) == (200, service, path)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [
+        ("auth", f"/users/{ROOM}"),
+        ("auth", "/auth/password"),
+        ("chat", f"/messages/{ROOM}"),
+        ("chat", f"/conversations/{ROOM}"),
+        ("chat", f"/conversations/{ROOM}/members/{ROOM}"),
+    ],
+)
+def test_what_changes_things_arrives_by_its_own_method(service: str, path: str, method: str, gateway: Gateway) -> None:
+    status, body, _ = ask(gateway.public_url, path, method)
+    assert (status, body["service"], body["method"], body["path"]) == (200, service, method, path)
 
 
 @pytest.mark.parametrize("path", INSIDE)

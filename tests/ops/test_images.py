@@ -24,7 +24,11 @@ class Image(NamedTuple):
 
 IMAGES = [
     Image("services/auth/Dockerfile", "services/auth/requirements.txt", ("services.auth.app", "shared.server")),
-    Image("services/chat/Dockerfile", "services/chat/requirements.txt", ("services.chat.app", "shared.server")),
+    Image(
+        "services/chat/Dockerfile",
+        "services/chat/requirements.txt",
+        ("services.chat.app", "services.chat.bridge.app", "shared.server"),
+    ),
     Image(
         "services/websocket/Dockerfile",
         "services/websocket/requirements.txt",

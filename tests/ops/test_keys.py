@@ -159,6 +159,7 @@ def test_broken_keys_are_named_without_being_shown(env: Path) -> None:
         ("JWT_SECRET=abc", "JWT_SECRET is shorter than 32"),
         ("PULSE_APP_PASSWORD=p@ss/word", "PULSE_APP_PASSWORD stands in an address"),
         ("POSTGRES_PASSWORD='p ss'", "POSTGRES_PASSWORD stands in an address"),
+        ("REDIS_PASSWORD=p@ss", "REDIS_PASSWORD stands in an address"),
         ("REST_DATABASE_PASSWORD=p%40ss", "REST_DATABASE_PASSWORD stands in an address"),
     ],
 )
