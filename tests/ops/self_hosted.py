@@ -1,7 +1,7 @@
 """docker-compose.yml without an engine: its environment and its start order, its programs as processes of this machine.
 
-Of its parts these are real: Postgres with deploy/postgres/roles.sql, Redis, Supabase Auth, the gateway, the migrations and
-our services. PostgREST and Mailpit are stand-ins.
+Of its parts these are real: Postgres with deploy/postgres/roles.sql, Redis, Supabase Auth, the gateway, the migrations
+and our services. PostgREST and Mailpit are stand-ins.
 """
 
 import json
