@@ -25,6 +25,7 @@ class Positions:
         self._consumer = consumer
         self._checked_at = float("-inf")
         self._answered_at = float("-inf")
+        self._ends: dict[tuple[str, int], int] = {}
 
     def check(self) -> None:
         if time.monotonic() - self._checked_at < CHECK_SECONDS:
@@ -45,13 +46,16 @@ class Positions:
 
     def forget(self, places: set[tuple[str, int]]) -> None:
         for topic, partition in places:
+            self._ends.pop((topic, partition), None)
             LAG.remove(topic, str(partition))
 
     def _check_one(self, place: TopicPartition) -> None:
         first, end = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
         known = place.offset != OFFSET_INVALID
         LAG.labels(place.topic, str(place.partition)).set(max(0, end - (place.offset if known else first)))
-        if known and place.offset > end:
-            # A broker that lost its log. Kafka says OFFSET_OUT_OF_RANGE, others nothing, for ever.
+        former_end = self._ends.get((place.topic, place.partition), end)
+        self._ends[(place.topic, place.partition)] = end
+        # Not by the position: a broker may count its last batch as one record. Kafka itself says OFFSET_OUT_OF_RANGE.
+        if known and end < former_end:
             log.warning("log_was_lost", topic=place.topic, partition=place.partition, position=place.offset, end=end)
             self._consumer.seek(TopicPartition(place.topic, place.partition, first))

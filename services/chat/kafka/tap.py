@@ -70,6 +70,11 @@ class Tap:
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 
+    def close(self) -> None:
+        """Of a tap that was not started: its connections."""
+        if self._thread is None:
+            self._close_publisher()
+
     def wake(self) -> None:
         """Something was committed."""
         self._woken.set()
