@@ -53,9 +53,10 @@ class Stack:
         self._folder, self._guard, self._shared = folder, guard, shared
         # All of the suite's people come from one address; the README's ann is an admin.
         limits = {"LOGINS_PER_IP": "100000", "CODES_PER_IP": "100000", "ADMIN_EMAILS": "ann@example.org"}
+        sends = {"SENDS_PER_MINUTE": "100000"}
         sealing = {"AUTH_SECRET": secrets.token_urlsafe(32)}
         self.auth = self._make("auth", "services.auth", ports["auth"], **between, **stored, **sealing, **limits)
-        self.chat = self._make("chat", "services.chat", ports["chat"], WORKERS="2", **between, **stored)
+        self.chat = self._make("chat", "services.chat", ports["chat"], WORKERS="2", **sends, **between, **stored)
         self.websocket = self._make(
             "websocket", "services.websocket", ports["websocket"], PRESENCE_GRACE_SECONDS="2", **between
         )
