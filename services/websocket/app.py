@@ -57,7 +57,8 @@ def create_app(settings: WebsocketSettings | None = None) -> Flask:
     routes_api.install(app)
     for start in (revocations.start, presence.run, repeat(sessions.sweep, seconds=1)):
         on_start(app, start)
-    on_stop(app, sessions.shut_down)
+    for stop in (sessions.shut_down, presence.stop):
+        on_stop(app, stop)
     ready, reported = {"keys": verifier.check_keys}, {"revocations": revocations.check_fresh, **broadcast.reported}
     install(app, settings, "Pulse websocket", ready=ready, reported=reported, body_bytes=DELIVER_BYTES)
     return app

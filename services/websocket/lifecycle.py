@@ -27,7 +27,7 @@ def on_start(app: Flask, start: Callable[[], None]) -> None:
 
 
 def on_stop(app: Flask, stop: Callable[[], None]) -> None:
-    """``stop`` runs when the process was told to end, the last one given first."""
+    """``stop`` runs when the process was told to end, while its clients are still there."""
     app.extensions.setdefault("pulse.stops", []).append(stop)
 
 

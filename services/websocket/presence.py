@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -50,6 +51,10 @@ class Roster(Protocol):
 
     def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]: ...
 
+    def stop(self) -> None:
+        """This process ends; its people are on their way to others, if there are any."""
+        ...
+
 
 class OwnRoster:
     """There is no other process: who is not here is nowhere."""
@@ -72,6 +77,9 @@ class OwnRoster:
 
     def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]:
         return [user_id for user_id in user_ids if user_id in self._online]
+
+    def stop(self) -> None:
+        """Nobody is left to tell."""
 
 
 class Clock(Protocol):
@@ -147,6 +155,12 @@ class Presence:
             except Exception:
                 failures += 1
                 log.exception("presence_not_told")
+
+    def stop(self) -> None:
+        """Tells what is known, once."""
+        self._roster.stop()
+        with suppress(Unavailable):
+            self.tell()
 
     def _note(self, change: Change) -> None:
         self._untold.pop(change.user_id, None)

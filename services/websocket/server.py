@@ -48,7 +48,7 @@ def run(listener: green.Listener, settings: WebsocketSettings) -> None:
 
     def drain() -> None:
         log.info("stopping")
-        for stop in reversed(app.extensions["pulse.stops"]):
+        for stop in app.extensions["pulse.stops"]:
             stop()
         until = time.monotonic() + DRAIN_SECONDS / 2
         while app.extensions["pulse.sockets"].connections and time.monotonic() < until:

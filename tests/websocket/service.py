@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -32,18 +33,19 @@ def wait_until(condition: Callable[[], Any], seconds: float = 20.0, what: str = 
     raise AssertionError(f"not within {seconds} s: {what or condition}")
 
 
-def start_nodes(count: int, neighbours: Neighbours, redis_url: str, folder: Path, **settings: str) -> list[Service]:
+QUICK_NODE = {
+    "RESYNC_SPREAD_SECONDS": "0.5",
+    "NODE_TTL_SECONDS": "2",
+    "PRESENCE_GRACE_SECONDS": "0.5",
+    "PRESENCE_GATHER_SECONDS": "0.1",
+}
+
+
+def start_nodes(count: int, neighbours: Neighbours, redis_url: str, folder: Path) -> list[Service]:
     """Several at once, with quick timers."""
-    quick = {
-        "REDIS_URL": redis_url,
-        "RESYNC_SPREAD_SECONDS": "0.5",
-        "NODE_TTL_SECONDS": "2",
-        "PRESENCE_GRACE_SECONDS": "0.5",
-        "PRESENCE_GATHER_SECONDS": "0.1",
-        **settings,
-    }
+    settings = {"REDIS_URL": redis_url, **QUICK_NODE}
     with ThreadPoolExecutor() as starting:
-        return list(starting.map(lambda n: Service(neighbours, folder / f"log-{n}", **quick), range(count)))
+        return list(starting.map(lambda n: Service(neighbours, folder / f"log-{n}", **settings), range(count)))
 
 
 class Service:
@@ -81,6 +83,12 @@ class Service:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(10)
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         self.kill()

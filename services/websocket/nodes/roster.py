@@ -19,7 +19,7 @@ import structlog
 from flask import Flask
 
 from services.websocket import green
-from services.websocket.lifecycle import on_start, on_stop
+from services.websocket.lifecycle import on_start
 from services.websocket.nodes import scripts
 from services.websocket.nodes.reader import ERRORS
 from services.websocket.presence import Change
@@ -58,7 +58,6 @@ class SharedRoster:
 
     def install(self, app: Flask) -> Self:
         on_start(app, self.run)
-        on_stop(app, self.stop)
         return self
 
     # What presence asks
