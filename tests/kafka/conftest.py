@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -73,14 +72,12 @@ def listener(broker: Broker) -> Iterator[Listener]:
 
 
 @pytest.fixture(scope="module")
-def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def own_broker(tmp_path_factory: pytest.TempPathFactory, engine_guard: Guard) -> Iterator[Broker]:
     """One that tests may end and freeze, whatever KAFKA_BOOTSTRAP_SERVERS says."""
-    guard = Guard()
-    broker = Broker(Path(tmp_path_factory.mktemp("own-broker")), guard)
+    broker = Broker(tmp_path_factory.mktemp("own-broker"), engine_guard)
     broker.up()
     yield broker
     broker.kill()
-    guard.close()
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from services.chat.kafka.settings import KafkaSettings
 
 PUBLISH_SECONDS = 10.0  # shorter than the lease of what is published
 HURRIED_SECONDS = 1.5
+LOST = {KafkaError._FATAL, KafkaError._AUTHENTICATION, KafkaError._ALL_BROKERS_DOWN}
 REFUSED = {  # what is said of the record itself
     KafkaError.MSG_SIZE_TOO_LARGE,
     KafkaError.INVALID_MSG,
@@ -54,7 +55,7 @@ class Publisher:
 
     def __init__(self, settings: KafkaSettings, hurried: Callable[[], bool] = lambda: False) -> None:
         self._hurried = hurried
-        self._fatal: KafkaError | None = None
+        self.lost: KafkaError | None = None
         options = connection_options(settings) | {
             "acks": "all",
             "enable.idempotence": True,
@@ -70,6 +71,10 @@ class Publisher:
     def check(self) -> None:
         """Raises KafkaException unless the broker answers."""
         self._producer.list_topics(timeout=ANSWER_SECONDS)
+
+    def listen(self) -> None:
+        """Hears what befell the connection meanwhile: ``lost`` says so."""
+        self._producer.poll(0)
 
     def publish(self, records: list[Record]) -> Outcome:
         """Returns when the broker has said something to each, or was given up."""
@@ -89,12 +94,12 @@ class Publisher:
         for record in records:
             self._produce(record, settle)
         began = time.monotonic()
-        while open_ids and self._fatal is None:
+        while open_ids and self.lost is None:
             self._producer.poll(0.05)
             if time.monotonic() - began > (HURRIED_SECONDS if self._hurried() else PUBLISH_SECONDS + 1):
                 break
         outcome.failed += open_ids
-        outcome.error = outcome.error or self._fatal
+        outcome.error = outcome.error or self.lost
         open_ids.clear()
         return outcome
 
@@ -118,5 +123,5 @@ class Publisher:
         self._producer.poll(0)
 
     def _hear(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() in (KafkaError._FATAL, KafkaError._AUTHENTICATION):
-            self._fatal = error
+        if error.fatal() or error.code() in LOST:
+            self.lost = error

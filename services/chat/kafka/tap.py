@@ -125,6 +125,11 @@ class Tap:
 
     def _connected(self) -> Publisher:
         """A producer that has met its broker. Rows are taken only then: others may reach it."""
+        if self._publisher is not None:
+            self._publisher.listen()
+            if lost := self._publisher.lost:
+                self._close_publisher()
+                raise BrokerAway(str(lost))
         if self._publisher is None:
             publisher = Publisher(self._settings, self._stopping.is_set)
             try:
