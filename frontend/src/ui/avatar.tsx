@@ -9,12 +9,14 @@ interface Props {
   name: string;
   online?: boolean;
   size?: "small" | "medium" | "large";
+  /** Looks like several. */
+  group?: boolean;
 }
 
 /** Initials on a colour that belongs to the id, so that a new name keeps the colour. Decoration: the name stands beside it. */
-export function Avatar({ id, name, online = false, size = "medium" }: Props): ReactElement {
+export function Avatar({ id, name, online = false, size = "medium", group = false }: Props): ReactElement {
   return (
-    <span className={`${styles.avatar} ${styles[size]} ${styles[`hue${hueOf(id)}`]}`} aria-hidden="true">
+    <span className={`${styles.avatar} ${styles[size]} ${styles[`hue${hueOf(id)}`]} ${group ? styles.group : ""}`} aria-hidden="true">
       {initialsOf(name)}
       {online && <span className={styles.online} data-testid="online-dot" />}
     </span>

@@ -2,7 +2,7 @@ import type { ButtonHTMLAttributes, ReactElement, Ref } from "react";
 import styles from "./button.module.css";
 
 type Props = ButtonHTMLAttributes<HTMLButtonElement> & {
-  look?: "primary" | "quiet" | "text" | "icon";
+  look?: "primary" | "quiet" | "text" | "icon" | "danger";
   busy?: boolean;
   ref?: Ref<HTMLButtonElement>;
 };
