@@ -1,5 +1,5 @@
 import type { Http } from "./http";
-import type { Changes, Conversation, ConversationPage, History, Members, Message, PresenceList, ReadPosition } from "./types";
+import type { Changes, Conversation, ConversationPage, History, Member, Members, Message, PresenceList, ReadPosition } from "./types";
 
 /** Whom a message is for: a conversation, or a person nobody has written to yet. */
 export type Target = { conversation_id: string } | { to: string };
@@ -8,6 +8,8 @@ export interface Draft {
   id: string;
   content: string;
   target: Target;
+  /** The message it answers, of the same conversation. */
+  replyTo: string | null;
 }
 
 /** The chat service as the pages use it. */
@@ -39,12 +41,43 @@ export class ChatApi {
   }
 
   send(draft: Draft): Promise<Message> {
-    const { id, content, target } = draft;
-    return this.#http.send("/chat/send", { method: "POST", body: { id, content, ...target }, timeoutMs: 10_000 });
+    const { id, content, target, replyTo } = draft;
+    const body = { id, content, ...target, ...(replyTo === null ? {} : { reply_to: replyTo }) };
+    return this.#http.send("/chat/send", { method: "POST", body, timeoutMs: 10_000 });
   }
 
-  members(conversationId: string): Promise<Members> {
-    return this.#http.send(`/conversations/${encodeURIComponent(conversationId)}/members`);
+  message(id: string): Promise<Message> {
+    return this.#http.send(`/messages/${encodeURIComponent(id)}`);
+  }
+
+  edit(id: string, content: string): Promise<Message> {
+    return this.#http.send(`/messages/${encodeURIComponent(id)}`, { method: "PATCH", body: { content } });
+  }
+
+  delete(id: string): Promise<Message> {
+    return this.#http.send(`/messages/${encodeURIComponent(id)}`, { method: "DELETE" });
+  }
+
+  createGroup(id: string, name: string, members: readonly string[]): Promise<Conversation> {
+    return this.#http.send("/conversations", { method: "POST", body: { kind: "group", id, name, members } });
+  }
+
+  renameGroup(id: string, name: string): Promise<Conversation> {
+    return this.#http.send(`/conversations/${encodeURIComponent(id)}`, { method: "PATCH", body: { name } });
+  }
+
+  /** Adds somebody, or gives a member that role. */
+  putMember(conversationId: string, userId: string, role: Member["role"]): Promise<Member> {
+    return this.#http.send(memberPath(conversationId, userId), { method: "PUT", body: { role } });
+  }
+
+  /** Of somebody else: removes them; of oneself: leaves. */
+  removeMember(conversationId: string, userId: string): Promise<void> {
+    return this.#http.send(memberPath(conversationId, userId), { method: "DELETE" });
+  }
+
+  members(conversationId: string, cursor: string | null = null, limit = 50): Promise<Members> {
+    return this.#http.send(`/conversations/${encodeURIComponent(conversationId)}/members`, { query: { cursor, limit } });
   }
 
   read(conversationId: string, seq: number): Promise<ReadPosition> {
@@ -58,4 +91,8 @@ export class ChatApi {
   presence(ids: readonly string[]): Promise<PresenceList> {
     return this.#http.send("/presence", { query: { ids: ids.join(",") } });
   }
+}
+
+function memberPath(conversationId: string, userId: string): string {
+  return `/conversations/${encodeURIComponent(conversationId)}/members/${encodeURIComponent(userId)}`;
 }

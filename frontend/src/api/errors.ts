@@ -1,15 +1,23 @@
+/** Where in a request something is wrong. */
+export interface FieldProblem {
+  field: string;
+  problem: string;
+}
+
 /** The contract's error body, with what HTTP adds. */
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly retryAfterSeconds: number | null;
+  readonly fields: readonly FieldProblem[];
 
-  constructor(status: number, code: string, message: string, retryAfterSeconds: number | null = null) {
+  constructor(status: number, code: string, message: string, retryAfterSeconds: number | null = null, fields: readonly FieldProblem[] = []) {
     super(message);
     this.name = "ApiError";
     this.status = status;
     this.code = code;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.fields = fields;
   }
 }
 
@@ -29,6 +37,19 @@ export function isTransient(error: unknown): boolean {
 
 export function isStatus(error: unknown, status: number): boolean {
   return error instanceof ApiError && error.status === status;
+}
+
+export function isCode(error: unknown, code: string): boolean {
+  return error instanceof ApiError && error.code === code;
+}
+
+/** What is wrong with one field, as a sentence; null when it is not that field. */
+export function problemOf(error: unknown, field: string): string | null {
+  if (!(error instanceof ApiError) || error.status !== 422) return null;
+  const found = error.fields.find((one) => one.field === field || one.field.endsWith(`.${field}`));
+  if (found === undefined) return null;
+  const words = found.problem.charAt(0).toUpperCase() + found.problem.slice(1);
+  return /[.!?]$/.test(words) ? words : `${words}.`;
 }
 
 /** What to tell the person in front of the screen. */

@@ -1,4 +1,4 @@
-import { ApiError, NoAnswer } from "./errors";
+import { ApiError, NoAnswer, type FieldProblem } from "./errors";
 
 const TIMEOUT_MS = 15_000;
 
@@ -66,9 +66,10 @@ function errorOf(response: Response, text: string): ApiError {
   const wait = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   const seconds = Number.isNaN(wait) ? null : wait;
   try {
-    const body = JSON.parse(text) as { code?: unknown; message?: unknown };
+    const body = JSON.parse(text) as { code?: unknown; message?: unknown; fields?: unknown };
     if (typeof body.code === "string" && typeof body.message === "string") {
-      return new ApiError(response.status, body.code, body.message, seconds);
+      const fields = Array.isArray(body.fields) ? (body.fields as FieldProblem[]) : [];
+      return new ApiError(response.status, body.code, body.message, seconds, fields);
     }
   } catch {
     // A proxy in between may answer with a page of its own.

@@ -6,6 +6,9 @@ import type { components as events } from "./generated/events";
 
 export type Session = auth["schemas"]["Session"];
 export type LinkSent = auth["schemas"]["LinkSent"];
+export type Methods = auth["schemas"]["SignInMethods"];
+export type ResetSent = auth["schemas"]["ResetSent"];
+export type ConfirmationSent = auth["schemas"]["ConfirmationSent"];
 export type SessionStatus = auth["schemas"]["SessionStatus"];
 export type User = auth["schemas"]["User"];
 export type UserPage = auth["schemas"]["UserPage"];
@@ -14,6 +17,7 @@ export type Message = chat["schemas"]["Message"];
 export type Conversation = chat["schemas"]["Conversation"];
 export type ConversationPage = chat["schemas"]["Conversations"];
 export type History = chat["schemas"]["History"];
+export type Member = chat["schemas"]["Member"];
 export type Members = chat["schemas"]["Members"];
 export type Presence = chat["schemas"]["Presence"];
 export type PresenceList = chat["schemas"]["PresenceList"];

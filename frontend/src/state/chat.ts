@@ -4,6 +4,9 @@ import type { LogEvent, Presence as PresenceShape, ReadEvent, TypingEvent, User,
 import { backoffMs } from "../lib/backoff";
 import { CatchUp } from "./catch-up";
 import { Conversations } from "./conversations";
+import { Edits } from "./edits";
+import { Groups } from "./groups";
+import { Notices } from "./notices";
 import { Outbox } from "./outbox";
 import type { OutboxShelf } from "./outbox-shelf";
 import { People } from "./people";
@@ -23,6 +26,9 @@ export class Chat {
   readonly presence: Presence;
   readonly typing: Typing;
   readonly reading: Reading;
+  readonly edits: Edits;
+  readonly notices = new Notices();
+  readonly groups: Groups;
   readonly #api: ChatApi;
   readonly #catchUp: CatchUp;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -44,6 +50,12 @@ export class Chat {
       send: (draft) => api.send(draft),
       sent: (message) => this.conversations.sent(message),
     });
+    this.edits = new Edits({
+      edit: (id, content) => api.edit(id, content),
+      delete: (id) => api.delete(id),
+      done: (event, message) => this.conversations.changed(event, message),
+    });
+    this.groups = new Groups(api, this.conversations, this.notices, me.id);
     this.#catchUp = new CatchUp(api, this.conversations);
     this.conversations.onApplied = (event) => this.#applied(event);
     this.conversations.subscribe(() => this.#learn());
@@ -55,7 +67,7 @@ export class Chat {
     void this.outbox.restore();
     this.outbox.wake();
     this.reading.hurry();
-    this.refresh();
+    this.refresh(true);
   }
 
   /** The socket is gone: reads everything now and then until it is back. */
@@ -65,10 +77,10 @@ export class Chat {
     this.#plan(POLL_MS);
   }
 
-  /** Brings everything up to date; when that fails, again after a while. */
-  refresh(): void {
+  /** Brings everything up to date, `whole` also what moves no conversation; when that fails, again after a while. */
+  refresh(whole = false): void {
     clearTimeout(this.#timer);
-    this.#catchUp.run().then(
+    this.#catchUp.run(whole).then(
       () => {
         this.#failures = 0;
         this.#readPresence();
@@ -86,9 +98,9 @@ export class Chat {
     else if (isLogged(data)) this.conversations.receive(data.conversation_id, { event: name, seq: data.seq, data } as LogEvent);
   }
 
-  send(lane: string, target: Target, content: string): void {
+  send(lane: string, target: Target, content: string, replyTo: string | null = null): void {
     if ("conversation_id" in target) this.typing.sent(target.conversation_id);
-    this.outbox.add(lane, target, content);
+    this.outbox.add(lane, target, content, replyTo);
   }
 
   /** The direct conversation with somebody, asked for if the list does not hold it; null when there is none. */
@@ -114,6 +126,7 @@ export class Chat {
   }
 
   #applied(event: LogEvent): void {
+    if ("user" in event.data) this.people.learn([event.data.user]);
     if (event.event === "message.sent") this.typing.clear(event.data.conversation_id, event.data.message.sender_id);
   }
 

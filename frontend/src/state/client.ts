@@ -58,14 +58,14 @@ export class Client {
       extend: () => this.session.freshToken(),
       event: (name, data) => chat.event(name, data),
       connected: () => chat.connected(),
-      resync: () => chat.refresh(),
+      resync: () => chat.refresh(true),
     });
     this.session.onToken = (token) => realtime.authenticate(token);
     const unsubscribe = realtime.subscribe(() => realtime.getSnapshot() === "offline" && chat.disconnected());
     const unwatch = watchWakeUps({
       // After a change of network the old connection is dead, even if nobody has noticed yet.
       online: () => realtime.reconnect(),
-      returned: () => chat.refresh(),
+      returned: () => chat.refresh(true),
       slept: () => realtime.reconnect(),
     });
     void chat.outbox.restore();

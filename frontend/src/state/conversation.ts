@@ -2,6 +2,8 @@ import type { ChatApi } from "../api/chat";
 import { isStatus } from "../api/errors";
 import type { Conversation as Shape, LogEvent } from "../api/types";
 import { EventLog } from "./event-log";
+import { Members } from "./members";
+import { noteOf, type Note } from "./notes";
 import { applyToSummary, summaryOf, type Summary } from "./summary";
 import { PAGE_SIZE, Timeline } from "./timeline";
 
@@ -24,6 +26,7 @@ export class Conversation {
   readonly #ports: ConversationPorts;
   #summary: Summary;
   #timeline: Timeline | null = null;
+  #members: Members | null = null;
 
   constructor(shape: Shape, ports: ConversationPorts) {
     this.#ports = ports;
@@ -50,7 +53,10 @@ export class Conversation {
 
   /** The timeline, loaded at the first call. What its first page already holds counts as expected events. */
   open(): Timeline {
-    this.#timeline ??= new Timeline((before) => this.#ports.api.history(this.id, before, PAGE_SIZE));
+    this.#timeline ??= new Timeline(
+      (before) => this.#ports.api.history(this.id, before, PAGE_SIZE).catch((error: unknown) => this.#refused(error)),
+      this.#summary.kind === "group" ? (after, upTo) => this.#readNotes(after, upTo) : null,
+    );
     const timeline = this.#timeline;
     if (timeline.getSnapshot().status !== "ready") {
       timeline.load().then(
@@ -61,8 +67,10 @@ export class Conversation {
     return timeline;
   }
 
-  close(): void {
-    this.#timeline = null;
+  /** Everybody in it, page by page, kept by its events from then on. */
+  openMembers(): Members {
+    this.#members ??= new Members((cursor) => this.#ports.api.members(this.id, cursor));
+    return this.#members;
   }
 
   /** Takes a newer snapshot from the server. Answers whether the log has moved beyond what is held. */
@@ -86,6 +94,9 @@ export class Conversation {
 
   #apply(event: LogEvent): void {
     if ("message" in event.data) this.#timeline?.merge(event.data.message);
+    const note = noteOf(event);
+    if (note !== null) this.#timeline?.note(note);
+    this.#members?.apply(event);
     // A snapshot may already count what the log still brings.
     if (event.seq > this.#summary.last_seq) this.update(applyToSummary(this.#summary, event, this.#ports.me));
     this.#ports.applied(event);
@@ -100,6 +111,24 @@ export class Conversation {
     const shape = await this.#ports.api.conversation(this.id);
     const position = (await this.#timeline?.reload()) ?? shape.last_seq;
     this.adopt(shape);
+    this.#members?.reload();
     return Math.min(position, shape.last_seq);
+  }
+
+  /** Who came and went in a stretch of the log; nothing where it lies too far back to be asked for. */
+  async #readNotes(after: number, upTo: number): Promise<Note[]> {
+    const notes: Note[] = [];
+    let position = after;
+    while (position < upTo) {
+      const { events, reset } = await this.#ports.api.changes(this.id, position);
+      const last = events.at(-1);
+      if (reset || last === undefined) break;
+      for (const event of events) {
+        const note = event.seq <= upTo ? noteOf(event) : null;
+        if (note !== null) notes.push(note);
+      }
+      position = last.seq;
+    }
+    return notes;
   }
 }

@@ -3,7 +3,7 @@ import { isStatus } from "../api/errors";
 import type { Conversation as Shape, LogEvent, Message, ReadEvent, User } from "../api/types";
 import { Store } from "../lib/store";
 import { Conversation } from "./conversation";
-import { activityOf, readUpTo, withUser, type Summary } from "./summary";
+import { activityOf, readUpTo, titleOf, withUser, type Summary } from "./summary";
 
 export interface ConversationsState {
   status: "loading" | "ready" | "failed";
@@ -21,7 +21,10 @@ export class Conversations extends Store<ConversationsState> {
   readonly #changedMeanwhile = new Map<string, User>();
   #paused = false;
   #stopped = false;
+  readonly #former = new Map<string, string>();
   onApplied: (event: LogEvent) => void = () => undefined;
+  /** It was there, and is not ours any more. */
+  onLost: (summary: Summary) => void = () => undefined;
 
   constructor(api: ChatApi, me: string) {
     super({ status: "loading", list: [] });
@@ -31,6 +34,15 @@ export class Conversations extends Store<ConversationsState> {
 
   find(id: string): Conversation | null {
     return this.#byId.get(id) ?? null;
+  }
+
+  all(): readonly Conversation[] {
+    return [...this.#byId.values()];
+  }
+
+  /** What a conversation was called that we were in until a while ago; null for any other. */
+  formerName(id: string): string | null {
+    return this.#former.get(id) ?? null;
   }
 
   findDirect(userId: string): Summary | null {
@@ -49,6 +61,7 @@ export class Conversations extends Store<ConversationsState> {
       gone: () => this.remove(shape.id),
     });
     if (this.#paused) conversation.log.pause();
+    this.#former.delete(shape.id);
     this.#byId.set(shape.id, conversation);
     this.#publish();
     return { conversation, behind: true };
@@ -64,6 +77,11 @@ export class Conversations extends Store<ConversationsState> {
       this.#arriving.set(id, arriving);
     }
     return arriving;
+  }
+
+  /** Asks whether it is still there for us; it goes if not. */
+  async check(id: string): Promise<void> {
+    await this.#fetch(id);
   }
 
   receive(conversationId: string, event: LogEvent): void {
@@ -88,6 +106,13 @@ export class Conversations extends Store<ConversationsState> {
     if (isNew) conversation?.open();
     conversation?.timeline?.merge(message);
     if (message.changed_seq === seq) this.receive(conversation_id, { event: "message.sent", seq, data: { conversation_id, seq, message } });
+  }
+
+  /** A message of ours as the server answered a change of it. */
+  changed(event: "message.edited" | "message.deleted", message: Message): void {
+    const { conversation_id, changed_seq: seq } = message;
+    this.#byId.get(conversation_id)?.timeline?.merge(message);
+    this.receive(conversation_id, { event, seq, data: { conversation_id, seq, message } });
   }
 
   read(event: ReadEvent): void {
@@ -131,8 +156,13 @@ export class Conversations extends Store<ConversationsState> {
   }
 
   remove(id: string): void {
-    this.#byId.get(id)?.log.stop();
-    if (this.#byId.delete(id)) this.#publish();
+    const held = this.#byId.get(id);
+    if (held === undefined) return;
+    held.log.stop();
+    this.#byId.delete(id);
+    this.#former.set(id, titleOf(held.summary));
+    this.#publish();
+    this.onLost(held.summary);
   }
 
   stop(): void {

@@ -40,7 +40,7 @@ export class OutboxShelf {
       const unsent = parse(this.#storage.get(key));
       if (unsent === null || (unsent.owner !== this.owner && alive.has(lockName(unsent.owner)))) return [];
       const state: Unsent["state"] = unsent.state.kind === "failed" ? unsent.state : { kind: "sending" };
-      const taken = { ...unsent, owner: this.owner, state };
+      const taken = { ...unsent, replyTo: (unsent as Partial<Unsent>).replyTo ?? null, owner: this.owner, state };
       this.put(taken);
       return [taken];
     });

@@ -143,6 +143,34 @@ describe("an outbox", () => {
     expect(arrived.map((draft) => draft.id)).toEqual(ids);
   });
 
+  it("takes over once what is restored twice at a time", async () => {
+    answer = () => Promise.reject(new NoAnswer(null));
+    const before = makeOutbox();
+    before.add(LANE, target, "one");
+    before.stop();
+    const after = makeOutbox();
+    await Promise.all([after.restore(), after.restore()]);
+    expect(after.getSnapshot().map((unsent) => unsent.content)).toEqual(["one"]);
+  });
+
+  it("waits out a limit as long as it says, in order, and never gives up over it", async () => {
+    const tried: number[] = [];
+    let refusals = 8;
+    answer = () => {
+      tried.push(Date.now());
+      return refusals-- > 0 ? Promise.reject(new ApiError(429, "too_many_requests", "Slowly.", 3)) : Promise.resolve();
+    };
+    const outbox = makeOutbox();
+    for (const content of ["one", "two", "three"]) outbox.add(LANE, target, content);
+    await settle();
+    expect(outbox.getSnapshot()[0]?.state).toEqual({ kind: "waiting", tooFast: true });
+    outbox.wake();
+    await settle(8 * 3_000);
+    expect(arrived.map((draft) => draft.content)).toEqual(["one", "two", "three"]);
+    const waits = tried.slice(1, 9).map((at, index) => at - (tried[index] ?? 0));
+    expect(waits).toEqual(Array<number>(8).fill(3_000));
+  });
+
   it("leaves alone what another living tab is sending", async () => {
     const held: { name: string }[] = [];
     const locks = {
@@ -153,7 +181,7 @@ describe("an outbox", () => {
       query: () => Promise.resolve({ held }),
     } as unknown as LockManager;
     const theirs = new OutboxShelf(storage, "ann", locks);
-    theirs.put({ id: "1", content: "x", target, lane: LANE, createdAt: "", owner: theirs.owner, state: { kind: "sending" } });
+    theirs.put({ id: "1", content: "x", target, replyTo: null, lane: LANE, createdAt: "", owner: theirs.owner, state: { kind: "sending" } });
     const ours = new OutboxShelf(storage, "ann", locks);
     expect(await ours.takeOrphans()).toEqual([]);
     held.length = 0;

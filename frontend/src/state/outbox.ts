@@ -1,5 +1,5 @@
 import type { Draft, Target } from "../api/chat";
-import { ApiError, inWords, isTransient } from "../api/errors";
+import { ApiError, inWords, isStatus, isTransient } from "../api/errors";
 import type { Message } from "../api/types";
 import { backoffMs } from "../lib/backoff";
 import { deferred } from "../lib/deferred";
@@ -16,7 +16,7 @@ export interface Unsent extends Draft {
   createdAt: string;
   /** The tab that sends it. */
   owner: string;
-  state: { kind: "sending" } | { kind: "waiting" } | { kind: "failed"; reason: string };
+  state: { kind: "sending" } | { kind: "waiting"; tooFast?: boolean } | { kind: "failed"; reason: string };
 }
 
 export interface OutboxPorts {
@@ -30,6 +30,7 @@ export interface OutboxPorts {
 export class Outbox extends Store<readonly Unsent[]> {
   readonly #ports: OutboxPorts;
   readonly #running = new Set<string>();
+  readonly #stopping = deferred();
   #wake = deferred();
   #stopped = false;
 
@@ -40,15 +41,17 @@ export class Outbox extends Store<readonly Unsent[]> {
 
   /** Takes over what an earlier page left unsent. */
   async restore(): Promise<void> {
+    const orphans = await this.#ports.shelf.takeOrphans();
+    // Only now: another call may have taken them meanwhile, and none may stand here twice.
     const known = new Set(this.getSnapshot().map((unsent) => unsent.id));
-    const left = (await this.#ports.shelf.takeOrphans()).filter((unsent) => !known.has(unsent.id));
+    const left = orphans.filter((unsent) => !known.has(unsent.id));
     this.set([...left, ...this.getSnapshot()].sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1)));
     for (const lane of new Set(left.map((unsent) => unsent.lane))) void this.#run(lane);
   }
 
-  add(lane: string, target: Target, content: string): void {
+  add(lane: string, target: Target, content: string, replyTo: string | null = null): void {
     const { owner } = this.#ports.shelf;
-    const unsent: Unsent = { id: newId(), lane, target, content, owner, createdAt: new Date().toISOString(), state: { kind: "sending" } };
+    const unsent: Unsent = { id: newId(), lane, target, content, replyTo, owner, createdAt: new Date().toISOString(), state: { kind: "sending" } };
     this.#ports.shelf.put(unsent);
     this.set([...this.getSnapshot(), unsent]);
     void this.#run(lane);
@@ -75,6 +78,7 @@ export class Outbox extends Store<readonly Unsent[]> {
 
   stop(): void {
     this.#stopped = true;
+    this.#stopping.resolve();
     this.wake();
     this.#ports.shelf.release();
   }
@@ -98,9 +102,9 @@ export class Outbox extends Store<readonly Unsent[]> {
   }
 
   async #attempt(unsent: Unsent, failures: number): Promise<boolean> {
-    const { id, content, target } = unsent;
+    const { id, content, target, replyTo } = unsent;
     try {
-      const message = await this.#ports.send({ id, content, target });
+      const message = await this.#ports.send({ id, content, target, replyTo });
       this.#ports.shelf.remove(id);
       // First the message, then the row away: so no frame is without it.
       await this.#ports.sent(message, unsent).catch(() => undefined);
@@ -112,17 +116,20 @@ export class Outbox extends Store<readonly Unsent[]> {
         this.#change(id, { kind: "failed", reason: inWords(error) });
         return true;
       }
-      this.#change(id, { kind: "waiting" });
+      const tooFast = isStatus(error, 429);
+      this.#change(id, { kind: "waiting", tooFast });
       const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
-      await this.#pause(Math.max(asked, backoffMs(failures)));
-      return false;
+      // A limit says when it opens again: earlier is in vain, also on a new connection, and later is waste.
+      if (tooFast && asked > 0) await this.#pause(asked, this.#stopping.promise);
+      else await this.#pause(Math.max(asked, backoffMs(failures)), this.#wake.promise);
+      return tooFast;
     }
   }
 
-  async #pause(ms: number): Promise<void> {
+  async #pause(ms: number, cut: Promise<void>): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const passed = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
-    await Promise.race([passed, this.#wake.promise]);
+    await Promise.race([passed, cut]);
     clearTimeout(timer);
   }
 

@@ -64,8 +64,9 @@ export class Session extends Store<SessionState> {
     return this.#underLock(() => this.#renewNow());
   }
 
-  async signOut(): Promise<void> {
-    await this.#api.logout().catch((error: unknown) => {
+  /** `global` ends every session of the account. */
+  async signOut(scope: "local" | "global" = "local"): Promise<void> {
+    await this.#api.logout(scope).catch((error: unknown) => {
       if (!isStatus(error, 401)) throw error;
     });
     this.ended();

@@ -9,6 +9,7 @@ export interface Summary extends Conversation {
 }
 
 const UNREAD_LIMIT = 999;
+const SHOWN_MEMBERS = 20;
 
 export function summaryOf(conversation: Conversation, me: string): Summary {
   const other = conversation.kind === "direct" ? conversation.members.find((user) => user.id !== me) : undefined;
@@ -43,8 +44,14 @@ export function applyToSummary(summary: Summary, event: LogEvent, me: string): S
     case "member.left": {
       const { user, member_count } = event.data;
       const others = summary.members.filter((member) => member.id !== user.id);
-      return { ...next, member_count, members: event.event === "member.joined" ? [...others, user] : others };
+      const joined = event.event === "member.joined";
+      // The shape shows up to twenty.
+      const members = joined && others.length < SHOWN_MEMBERS ? [...others, user] : others;
+      return { ...next, member_count, members, owner_ids: joined ? summary.owner_ids : summary.owner_ids.filter((id) => id !== user.id) };
     }
+    default:
+      // A newer server may know more kinds of changes: they take their place in the log.
+      return next;
   }
 }
 
@@ -69,7 +76,7 @@ export function activityOf(summary: Summary): string {
 }
 
 export function titleOf(summary: Summary): string {
-  return summary.peer?.name ?? summary.name ?? "Conversation";
+  return summary.peer?.name ?? summary.name ?? "Group";
 }
 
 function newerOf(held: Message | null, message: Message): Message | null {

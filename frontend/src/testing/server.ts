@@ -9,6 +9,10 @@ export class FakeChat {
   readonly asked: string[] = [];
   readSeq = 0;
   resetAfter = 1_000;
+  /** What the conversation is, beside its log: a group, for instance. */
+  change: Partial<Conversation> = {};
+  /** Not in the list any more, and 404 for whoever asks. */
+  listed = true;
   gone = false;
   /** Awaited before each answer, so that a test can let things happen meanwhile. */
   before: (path: string) => Promise<void> = () => Promise.resolve();
@@ -31,14 +35,14 @@ export class FakeChat {
   shape(): Conversation {
     const messages = this.messages();
     const unread = messages.filter((message) => message.seq > this.readSeq && message.deleted_at === null).length;
-    return conversation(this.lastSeq, { last_message: messages.at(-1) ?? null, last_read_seq: this.readSeq, unread });
+    return conversation(this.lastSeq, { last_message: messages.at(-1) ?? null, last_read_seq: this.readSeq, unread, ...this.change });
   }
 
   get api(): ChatApi {
     const api = {
       conversations: async () => {
         await this.#ask("conversations");
-        return { conversations: [this.shape()], next_cursor: null };
+        return { conversations: this.listed ? [this.shape()] : [], next_cursor: null };
       },
       conversation: async () => {
         await this.#ask("conversation");
@@ -67,6 +71,6 @@ export class FakeChat {
   async #ask(path: string): Promise<void> {
     this.asked.push(path);
     await this.before(path);
-    if (this.gone) throw new ApiError(404, "conversation_not_found", "There is no such conversation.");
+    if (this.gone && path !== "conversations") throw new ApiError(404, "conversation_not_found", "There is no such conversation.");
   }
 }

@@ -43,6 +43,19 @@ export function deleted(seq: number, at: number): LogEvent {
   return { event: "message.deleted", seq: at, data: { conversation_id: ROOM, seq: at, message: gone } };
 }
 
+export function joined(user: User, seq: number, count = 3): LogEvent {
+  return { event: "member.joined", seq, data: { conversation_id: ROOM, seq, user, member_count: count } };
+}
+
+export function left(user: User, seq: number, count = 2): LogEvent {
+  return { event: "member.left", seq, data: { conversation_id: ROOM, seq, user, member_count: count } };
+}
+
+/** The group of ann, who owns it, and ben. */
+export function group(lastSeq: number, change: Partial<Conversation> = {}): Conversation {
+  return conversation(lastSeq, { kind: "group", name: "Room", owner_ids: [ann.id], peer: null, ...change });
+}
+
 /** The direct conversation of ann and ben as ann's list shows it. */
 export function conversation(lastSeq: number, change: Partial<Conversation> = {}): Conversation {
   return {
