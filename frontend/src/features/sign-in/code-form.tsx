@@ -3,15 +3,13 @@ import { inWords, isStatus } from "../../api/errors";
 import { useClient } from "../../state/context";
 import { Button } from "../../ui/button";
 import { Icon } from "../../ui/icon";
+import type { Sent } from "./email-form";
+import { InboxHint } from "./forgot-form";
 import { Resend } from "./resend-button";
 import styles from "./sign-in.module.css";
 
-interface Props {
+interface Props extends Sent {
   email: string;
-  redirectTo: string;
-  digits: number;
-  inbox: boolean;
-  waitSeconds: number;
   onOther: () => void;
 }
 
@@ -20,7 +18,7 @@ function inLetters(digits: number): string {
   return ["six", "seven", "eight", "nine", "ten"][digits - 6] ?? String(digits);
 }
 
-export function CodeForm({ email, redirectTo, digits, inbox, waitSeconds, onOther }: Props): ReactElement {
+export function CodeForm({ email, purpose, digits, inbox, waitSeconds, resend, onOther }: Props): ReactElement {
   const { auth, session } = useClient();
   const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
@@ -63,7 +61,7 @@ export function CodeForm({ email, redirectTo, digits, inbox, waitSeconds, onOthe
       </span>
       <h1 className={styles.title}>Look in your inbox</h1>
       <p className={styles.lead}>
-        If <strong>{email}</strong> may come in, a mail with a link is on its way. Open the link on any device, or type the code here.
+        If <strong>{email}</strong> may come in, {purpose === "sign-up" ? "a mail to confirm it" : "a mail with a link"} is on its way. Open the link on any device, or type the code here.
       </p>
       <label className={styles.label} htmlFor="code">
         {digits}-digit code
@@ -91,19 +89,12 @@ export function CodeForm({ email, redirectTo, digits, inbox, waitSeconds, onOthe
         Sign in
       </Button>
       <div className={styles.others}>
-        <Resend email={email} redirectTo={redirectTo} waitSeconds={waitSeconds} onProblem={setProblem} />
+        <Resend resend={resend} waitSeconds={waitSeconds} onProblem={setProblem} />
         <Button look="text" onClick={onOther}>
           Use another address
         </Button>
       </div>
-      {inbox && (
-        <p className={styles.hint}>
-          This server sends no mail yet.{" "}
-          <a href={auth.inboxUrl(email)} target="_blank" rel="noopener">
-            Development inbox
-          </a>
-        </p>
-      )}
+      {inbox && <InboxHint url={auth.inboxUrl(email)} />}
     </form>
   );
 }

@@ -1,8 +1,9 @@
-import { useRef, useState, type ReactElement, type SyntheticEvent } from "react";
-import { inWords } from "../../api/errors";
+import { useRef, useState, type ReactElement, type ReactNode, type SyntheticEvent } from "react";
 import { useClient } from "../../state/context";
 import { Button } from "../../ui/button";
+import { BAD_ADDRESS, EmailField, isAddress } from "./email-field";
 import { RESEND_SECONDS } from "./resend";
+import { unlessWaiting, useAttempt } from "./use-attempt";
 import styles from "./sign-in.module.css";
 
 interface Props {
@@ -10,73 +11,57 @@ interface Props {
   redirectTo: string;
   onChange: (email: string) => void;
   onSent: (sent: Sent) => void;
+  children?: ReactNode;
 }
 
-/** How long the mailed code is, whether this server only shows its mails, and how long until another may be asked for. */
+/** How long the mailed code is, whether this server only shows its mails, how long until another may be asked for, and how. */
 export interface Sent {
+  purpose: "sign-in" | "sign-up";
   digits: number;
   inbox: boolean;
   waitSeconds: number;
+  resend: () => Promise<unknown>;
 }
 
-const ADDRESS = /^[^\s@]+@[^\s@]+$/;
-
-export function EmailForm({ email, redirectTo, onChange, onSent }: Props): ReactElement {
+export function EmailForm({ email, redirectTo, onChange, onSent, children }: Props): ReactElement {
   const { auth } = useClient();
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
+  const attempt = useAttempt(["email"]);
+  const [bad, setBad] = useState(false);
   const field = useRef<HTMLInputElement>(null);
 
   async function submit(event: SyntheticEvent): Promise<void> {
     event.preventDefault();
     const address = email.trim();
-    if (!ADDRESS.test(address)) {
-      setProblem("Enter your e-mail address, like ann@example.org.");
+    setBad(!isAddress(address));
+    if (!isAddress(address)) {
+      attempt.forget();
       field.current?.focus();
       return;
     }
-    setBusy(true);
-    setProblem(null);
-    try {
-      const { code_digits: digits, dev_inbox: inbox } = await auth.requestLink(address, redirectTo);
+    await attempt.run(async () => {
+      const resend = () => auth.requestLink(address, redirectTo);
+      const { code_digits: digits, dev_inbox: inbox } = await resend();
       onChange(address);
-      onSent({ digits, inbox, waitSeconds: RESEND_SECONDS });
-    } catch (error) {
-      setProblem(inWords(error));
-      setBusy(false);
-    }
+      onSent({ purpose: "sign-in", digits, inbox, waitSeconds: RESEND_SECONDS, resend });
+    });
   }
 
   return (
     <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
       <h1 className={styles.title}>Good to see you</h1>
       <p className={styles.lead}>Tell us your address and we’ll mail you a link to sign in.</p>
-      <label className={styles.label} htmlFor="email">
-        Email address
-      </label>
-      <input
+      <EmailField
         ref={field}
-        id="email"
-        className={styles.field}
-        type="email"
-        name="email"
+        email={email}
         autoComplete="email"
-        autoCapitalize="none"
-        spellCheck={false}
-        placeholder="you@example.org"
-        required
         autoFocus
-        value={email}
-        aria-invalid={problem !== null}
-        aria-describedby={problem === null ? undefined : "email-problem"}
-        onChange={(event) => onChange(event.target.value)}
+        problem={bad ? BAD_ADDRESS : (attempt.problem("email") ?? attempt.problem())}
+        onChange={onChange}
       />
-      <p id="email-problem" className={styles.problem} role="alert">
-        {problem}
-      </p>
-      <Button type="submit" busy={busy} disabled={busy}>
-        Email me a link
+      <Button type="submit" busy={attempt.busy} disabled={attempt.busy || attempt.wait > 0}>
+        {unlessWaiting("Email me a link", attempt.wait)}
       </Button>
+      {children}
     </form>
   );
 }

@@ -1,27 +1,24 @@
 import { useState, type ReactElement } from "react";
 import { ApiError, inWords } from "../../api/errors";
-import { useClient } from "../../state/context";
 import { Button } from "../../ui/button";
 import { RESEND_SECONDS, useCountdown } from "./resend";
 
 interface Props {
-  email: string;
-  redirectTo: string;
+  resend: () => Promise<unknown>;
   waitSeconds: number;
   onProblem: (problem: string | null) => void;
 }
 
-export function Resend({ email, redirectTo, waitSeconds, onProblem }: Props): ReactElement {
-  const { auth } = useClient();
+export function Resend({ resend, waitSeconds, onProblem }: Props): ReactElement {
   const [left, restart] = useCountdown(waitSeconds);
   const [busy, setBusy] = useState(false);
   const [again, setAgain] = useState(false);
 
-  async function resend(): Promise<void> {
+  async function ask(): Promise<void> {
     setBusy(true);
     onProblem(null);
     try {
-      await auth.requestLink(email, redirectTo);
+      await resend();
       setAgain(true);
       restart(RESEND_SECONDS);
     } catch (error) {
@@ -34,7 +31,7 @@ export function Resend({ email, redirectTo, waitSeconds, onProblem }: Props): Re
 
   return (
     <>
-      <Button look="text" disabled={left > 0 || busy} onClick={() => void resend()}>
+      <Button look="text" disabled={left > 0 || busy} onClick={() => void ask()}>
         {left > 0 ? `Send again in ${left} s` : "Send again"}
       </Button>
       <span className="visually-hidden" role="status">
