@@ -76,6 +76,35 @@ describe("the composer", () => {
     expect(sent).toHaveLength(1);
   });
 
+  it("offers the last message for a change only while it is empty", () => {
+    let asked = 0;
+    const up = { key: "ArrowUp" };
+    act(() => root.render(<Composer owner="ann" lane="user:ben" to="Ben" onSend={() => undefined} onTyping={() => undefined} onEditLast={() => (asked += 1)} />));
+    type("x");
+    press(up);
+    expect(asked).toBe(0);
+    type("");
+    press(up);
+    expect(asked).toBe(1);
+  });
+
+  it("changes a message without touching the draft, and lets go with Esc", () => {
+    type("half a thought");
+    let cancelled = false;
+    const cancel = (): void => void (cancelled = true);
+    act(() =>
+      root.render(<Composer key="edit" owner="ann" lane="user:ben" to="Ben" editing="as it was" onCancel={cancel} onSend={(content) => sent.push(content)} onTyping={() => undefined} />),
+    );
+    expect(field().value).toBe("as it was");
+    type("as it shall be");
+    press({});
+    expect(sent).toEqual(["as it shall be"]);
+    press({ key: "Escape" });
+    expect(cancelled).toBe(true);
+    show();
+    expect(field().value).toBe("half a thought");
+  });
+
   it("keeps a draft for each conversation", () => {
     type("half a thought");
     show("user:cho");

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactElement } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactElement, type ReactNode } from "react";
 import { cleanContent, codePoints, CONTENT_LIMIT } from "../../lib/text";
 import { Icon } from "../../ui/icon";
 import { drafts } from "./drafts";
@@ -13,11 +13,19 @@ interface Props {
   to: string;
   onSend: (content: string) => void;
   onTyping: () => void;
+  /** The text to change, instead of the draft of a new one. */
+  editing?: string | undefined;
+  /** What is being answered or changed. */
+  above?: ReactNode;
+  /** Esc, while there is something above. */
+  onCancel?: (() => void) | undefined;
+  /** The arrow up in an empty field. */
+  onEditLast?: (() => void) | undefined;
 }
 
 /** Where messages are written: Enter sends, Shift+Enter breaks the line. */
-export function Composer({ owner, lane, to, onSend, onTyping }: Props): ReactElement {
-  const [text, setText] = useState(() => drafts.read(owner, lane));
+export function Composer({ owner, lane, to, onSend, onTyping, editing, above, onCancel, onEditLast }: Props): ReactElement {
+  const [text, setText] = useState(() => editing ?? drafts.read(owner, lane));
   const field = useRef<HTMLTextAreaElement>(null);
   const length = text.length > COUNTER_FROM ? codePoints(text) : text.length;
   const sendable = text.trim() !== "" && length <= CONTENT_LIMIT;
@@ -29,21 +37,23 @@ export function Composer({ owner, lane, to, onSend, onTyping }: Props): ReactEle
     area.style.height = `${area.scrollHeight}px`;
   }, [text]);
 
-  // On a phone the keyboard would cover half of what was just opened.
+  // On a phone the keyboard would cover half of what was just opened, unless it was asked for.
+  const asked = onCancel !== undefined;
   useEffect(() => {
-    if (matchMedia("(hover: hover)").matches) field.current?.focus();
-  }, []);
+    if (asked || matchMedia("(hover: hover)").matches) field.current?.focus();
+  }, [asked]);
 
   function change(next: string): void {
     setText(next);
+    if (editing !== undefined) return;
     drafts.keep(owner, lane, next);
     if (next.trim() !== "") onTyping();
   }
 
   function send(): void {
     if (!sendable) return;
+    if (editing === undefined) change("");
     onSend(cleanContent(text));
-    change("");
     field.current?.focus();
   }
 
@@ -51,9 +61,12 @@ export function Composer({ owner, lane, to, onSend, onTyping }: Props): ReactEle
     // While an input method composes, Enter chooses a candidate; Safari says so only by its key code 229.
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     const composing = event.nativeEvent.isComposing || event.nativeEvent.keyCode === 229;
-    if (event.key !== "Enter" || event.shiftKey || event.altKey || composing) return;
+    if (composing || event.shiftKey || event.altKey) return;
+    if (event.key === "Enter") send();
+    else if (event.key === "Escape" && onCancel !== undefined) onCancel();
+    else if (event.key === "ArrowUp" && text === "" && onEditLast !== undefined) onEditLast();
+    else return;
     event.preventDefault();
-    send();
   }
 
   return (
@@ -64,6 +77,7 @@ export function Composer({ owner, lane, to, onSend, onTyping }: Props): ReactEle
         send();
       }}
     >
+      {above}
       <div className={styles.box}>
         <textarea
           ref={field}
@@ -71,7 +85,7 @@ export function Composer({ owner, lane, to, onSend, onTyping }: Props): ReactEle
           aria-label="Message"
           aria-describedby={length > COUNTER_FROM ? "composer-count" : undefined}
           aria-invalid={length > CONTENT_LIMIT}
-          placeholder={`Write to ${to}`}
+          placeholder={editing === undefined ? `Write to ${to}` : "What it shall say"}
           rows={1}
           dir="auto"
           enterKeyHint="send"
@@ -79,8 +93,8 @@ export function Composer({ owner, lane, to, onSend, onTyping }: Props): ReactEle
           onChange={(event) => change(event.target.value)}
           onKeyDown={onKeyDown}
         />
-        <button type="submit" className={styles.send} aria-label="Send" disabled={!sendable}>
-          <Icon name="send" />
+        <button type="submit" className={styles.send} aria-label={editing === undefined ? "Send" : "Save"} disabled={!sendable}>
+          <Icon name={editing === undefined ? "send" : "check"} />
         </button>
       </div>
       <Counter length={length} />

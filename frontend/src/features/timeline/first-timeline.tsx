@@ -7,6 +7,6 @@ const nothingOlder = (): void => undefined;
 
 /** The timeline of a conversation nobody has written in yet: only what is on its way. */
 export function FirstTimeline({ unsent, beginning }: { unsent: readonly Unsent[]; beginning: ReactNode }): ReactElement {
-  const items = useMemo(() => itemsOf([], unsent), [unsent]);
-  return <Log items={items} conversation={null} seenSeq={0} busy={false} top={beginning} onNearTop={nothingOlder} />;
+  const items = useMemo(() => itemsOf({ messages: [], unsent }), [unsent]);
+  return <Log items={items} conversation={null} seenSeq={0} busy={false} top={beginning} onNearTop={nothingOlder} actions={null} />;
 }

@@ -1,10 +1,15 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactElement, type ReactNode } from "react";
+import type { Message } from "../../api/types";
 import { dayName } from "../../lib/times";
 import { useLive } from "../../state/context";
 import type { Summary } from "../../state/summary";
 import { Icon } from "../../ui/icon";
 import { useStore } from "../../ui/use-store";
+import { allowed, type MessageActions } from "./actions";
+import { moveBetweenMenus } from "./message-menu";
+import type { Fixes } from "./message-meta";
 import { MessageRow } from "./message-row";
+import { NoteRow } from "./note-row";
 import { rowsOf, type Item, type Row } from "./rows";
 import { useAttention } from "./use-attention";
 import { useScroll } from "./use-scroll";
@@ -19,10 +24,11 @@ interface Props {
   busy: boolean;
   top: ReactNode;
   onNearTop: () => void;
+  actions: MessageActions | null;
 }
 
 /** The scrolling log of messages: sticks to the newest, holds still while older ones are read. */
-export function Log({ items, conversation, seenSeq, busy, top, onNearTop }: Props): ReactElement {
+export function Log({ items, conversation, seenSeq, busy, top, onNearTop, actions }: Props): ReactElement {
   const { chat } = useLive();
   const me = chat.me.id;
   const people = useStore(chat.people);
@@ -41,10 +47,22 @@ export function Log({ items, conversation, seenSeq, busy, top, onNearTop }: Prop
   }, [content, reveal]);
   const last = items.at(-1);
   const lastSent = items.findLast((item) => item.kind === "sent");
+  const lastOffered = items.findLast((item) => item.kind === "sent" && item.message.deleted_at === null)?.id;
   const fresh = useFresh(atBottom, items, me);
+  const messages = useMemo(() => new Map(items.flatMap((item) => (item.kind === "sent" ? [[item.id, item.message] as const] : []))), [items]);
+  const nameOf = (id: string): string => people.get(id)?.name ?? "Somebody";
+  const fixes = useMemo<Fixes>(
+    () => ({
+      resend: (messageId) => chat.outbox.retry(messageId),
+      discard: (messageId) => chat.outbox.discard(messageId),
+      saveAgain: (messageId) => chat.edits.retry(messageId),
+      undo: (messageId) => chat.edits.undo(messageId),
+    }),
+    [chat],
+  );
 
   // What we just wrote is always shown, wherever we were reading.
-  const lastUnsent = last !== undefined && last.kind !== "sent" ? last.id : null;
+  const lastUnsent = last?.kind === "pending" || last?.kind === "failed" ? last.id : null;
   useEffect(() => {
     if (lastUnsent !== null) toBottom();
   }, [lastUnsent, toBottom]);
@@ -60,19 +78,30 @@ export function Log({ items, conversation, seenSeq, busy, top, onNearTop }: Prop
     <div className={styles.frame}>
       {/* A scrolling region must be reachable by keyboard. */}
       <div ref={scroller} className={styles.scroller} onScroll={onScroll} tabIndex={0} role="region" aria-label="Conversation history">
-        <div ref={content} className={styles.content} role="log" aria-label="Messages" aria-live={busy ? "off" : "polite"} aria-busy={busy}>
+        <div
+          ref={content}
+          className={styles.content}
+          role="log"
+          aria-label="Messages"
+          aria-live={busy ? "off" : "polite"}
+          aria-busy={busy}
+          onKeyDown={(event) => moveBetweenMenus(event.currentTarget, event.target, event.key) && event.preventDefault()}
+        >
           <div>{top}</div>
           {rows.map((row) => (
             <RowView
               key={row.key}
               row={row}
               me={me}
-              name={row.kind === "message" ? (people.get(row.sender)?.name ?? "Somebody") : ""}
+              nameOf={nameOf}
+              messages={messages}
               group={conversation?.kind === "group"}
+              ownsGroup={conversation?.kind === "group" && conversation.owner_ids.includes(me)}
               newest={row.kind === "message" && row.item.id === lastSent?.id}
+              tabStop={row.kind === "message" && row.item.id === lastOffered}
               seenSeq={seenSeq}
-              onRetry={(messageId) => chat.outbox.retry(messageId)}
-              onDiscard={(messageId) => chat.outbox.discard(messageId)}
+              actions={actions}
+              fixes={fixes}
             />
           ))}
         </div>
@@ -90,21 +119,47 @@ export function Log({ items, conversation, seenSeq, busy, top, onNearTop }: Prop
 interface RowViewProps {
   row: Row;
   me: string;
-  name: string;
+  nameOf: (id: string) => string;
+  messages: ReadonlyMap<string, Message>;
   group: boolean;
+  ownsGroup: boolean;
   newest: boolean;
+  tabStop: boolean;
   seenSeq: number;
-  onRetry: (id: string) => void;
-  onDiscard: (id: string) => void;
+  actions: MessageActions | null;
+  fixes: Fixes;
 }
 
-function RowView({ row, me, name, group, newest, seenSeq, onRetry, onDiscard }: RowViewProps): ReactElement {
+function RowView({ row, me, nameOf, messages, group, ownsGroup, newest, tabStop, seenSeq, actions, fixes }: RowViewProps): ReactElement {
   if (row.kind === "day") return <div className={styles.day}>{dayName(row.at, new Date())}</div>;
   if (row.kind === "unread") return <div className={styles.unread}>New</div>;
-  const seen = row.item.kind === "sent" && row.item.message.seq <= seenSeq;
+  if (row.kind === "note") return <NoteRow note={row.note} me={me} name={nameOf(row.note.user.id)} />;
+  const { item } = row;
+  const sent = item.kind === "sent" ? item.message : null;
+  const may = sent === null ? { edit: false, delete: false } : allowed(sent, me, ownsGroup);
+  const replyTo = item.kind === "sent" ? item.message.reply_to : item.unsent.replyTo;
+  const answered = replyTo === null ? null : answerOf(messages.get(replyTo), me, nameOf);
   return (
-    <MessageRow row={row} own={row.sender === me} name={name} showSender={group} newest={newest} seen={seen} onRetry={onRetry} onDiscard={onDiscard} />
+    <MessageRow
+      row={row}
+      own={row.sender === me}
+      name={nameOf(row.sender)}
+      showSender={group}
+      newest={newest}
+      seen={sent !== null && sent.seq <= seenSeq}
+      answered={answered}
+      actions={actions}
+      mayEdit={may.edit}
+      mayDelete={may.delete}
+      tabStop={tabStop}
+      fixes={fixes}
+    />
   );
+}
+
+function answerOf(message: Message | undefined, me: string, nameOf: (id: string) => string): { name: string; text: string } {
+  if (message === undefined) return { name: "Earlier", text: "A message further up" };
+  return { name: message.sender_id === me ? "You" : nameOf(message.sender_id), text: message.content ?? "Message deleted" };
 }
 
 /** Whether others have written since the bottom was left. */

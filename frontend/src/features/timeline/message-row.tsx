@@ -2,10 +2,12 @@ import { memo, type ReactElement } from "react";
 import { clockTime, exactTime } from "../../lib/times";
 import { isEmojiOnly } from "../../lib/text";
 import { Avatar } from "../../ui/avatar";
-import { Button } from "../../ui/button";
-import { Icon } from "../../ui/icon";
+import type { MessageActions } from "./actions";
+import { MessageMenu } from "./message-menu";
+import { MessageMeta, type Fixes } from "./message-meta";
 import { MessageText } from "./message-text";
-import type { Item, Row } from "./rows";
+import { Quote } from "./quote";
+import type { Row } from "./rows";
 import styles from "./message.module.css";
 
 interface Props {
@@ -17,19 +19,27 @@ interface Props {
   /** The newest message, if it is ours, shows how far it has come. */
   newest: boolean;
   seen: boolean;
-  onRetry: (id: string) => void;
-  onDiscard: (id: string) => void;
+  /** What it answers, as it stands now; null when it answers nothing. */
+  answered: { name: string; text: string } | null;
+  actions: MessageActions | null;
+  mayEdit: boolean;
+  mayDelete: boolean;
+  /** Tab comes to one menu of the log; arrows go on from there. */
+  tabStop: boolean;
+  fixes: Fixes;
 }
 
 export const MessageRow = memo(function MessageRow(props: Props): ReactElement {
-  const { row, own, name, showSender } = props;
+  const { row, own, name, showSender, answered, actions, mayEdit, mayDelete, tabStop } = props;
   const { item } = row;
-  const content = item.kind === "sent" ? item.message.content : item.unsent.content;
+  const content = item.kind !== "sent" ? item.unsent.content : contentOf(item);
   const place = `${own ? styles.own : styles.other} ${row.first ? styles.first : ""} ${row.last ? styles.last : ""}`;
-  const bare = content !== null && isEmojiOnly(content);
-  const progress = item.kind === "sent" ? "" : item.kind === "pending" ? ", sending" : ", not sent";
+  const bare = content !== null && answered === null && isEmojiOnly(content);
+  const state = item.kind === "sent" && item.edit !== null ? item.edit.state.kind : item.kind;
+  const progress = { sent: "", pending: ", sending", saving: ", saving", failed: ", not sent" }[state];
+  const offered = item.kind === "sent" && item.message.deleted_at === null && item.edit?.state.kind !== "saving" ? actions : null;
   return (
-    <article className={`${styles.row} ${place}`} data-state={item.kind} aria-label={`${own ? "You" : name}, ${clockTime(row.at)}${progress}`}>
+    <article className={`${styles.row} ${place}`} data-state={state === "saving" ? "pending" : state} data-message={row.key} aria-label={`${own ? "You" : name}, ${clockTime(row.at)}${progress}`}>
       {showSender && !own && (
         <span className={styles.portrait}>{row.last && <Avatar id={row.sender} name={name} size="small" />}</span>
       )}
@@ -39,71 +49,23 @@ export const MessageRow = memo(function MessageRow(props: Props): ReactElement {
             {name}
           </bdi>
         )}
-        <div className={`${styles.bubble} ${bare ? styles.bare : ""} ${content === null ? styles.gone : ""}`} title={exactTime(row.at)}>
-          {content === null ? <p className={styles.text}>Message deleted</p> : <MessageText content={content} />}
+        <div className={styles.line}>
+          <div className={`${styles.bubble} ${bare ? styles.bare : ""} ${content === null ? styles.gone : ""}`} title={exactTime(row.at)}>
+            {answered !== null && content !== null && <Quote name={answered.name} text={answered.text} to={item.kind === "sent" ? item.message.reply_to : item.unsent.replyTo} />}
+            {content === null ? <p className={styles.text}>Message deleted</p> : <MessageText content={content} />}
+          </div>
+          {offered !== null && item.kind === "sent" && (
+            <MessageMenu message={item.message} who={own ? "your message" : `the message of ${name}`} actions={offered} mayEdit={mayEdit} mayDelete={mayDelete} tabStop={tabStop} />
+          )}
         </div>
-        <Meta {...props} />
+        <MessageMeta {...props} />
       </div>
     </article>
   );
 });
 
-function Meta({ row, own, newest, seen, onRetry, onDiscard }: Props): ReactElement | null {
-  const { item } = row;
-  if (item.kind === "failed") return <Failed item={item} onRetry={onRetry} onDiscard={onDiscard} />;
-  // One line for a whole burst: the lighter colour already says it for each.
-  if (item.kind === "pending") return row.last ? <Pending item={item} onRetry={onRetry} /> : null;
-  const edited = item.message.edited_at !== null && item.message.deleted_at === null;
-  if (!row.last && !edited) return null;
-  return (
-    <p className={styles.meta}>
-      {edited && <span>edited</span>}
-      {row.last && <time dateTime={row.at}>{clockTime(row.at)}</time>}
-      {own && newest && (
-        <span className={`${styles.state} ${seen ? styles.seen : ""}`}>
-          <Icon name={seen ? "seen" : "check"} size={15} />
-          {seen ? "Seen" : "Sent"}
-        </span>
-      )}
-    </p>
-  );
-}
-
-function Pending({ item, onRetry }: { item: Extract<Item, { kind: "pending" }>; onRetry: (id: string) => void }): ReactElement {
-  return (
-    <p className={styles.meta}>
-      <span className={styles.state}>
-        <Icon name="clock" size={14} />
-        {item.waiting ? "Waiting for a connection" : "Sending…"}
-      </span>
-      {item.waiting && (
-        <Button look="text" className={styles.action} onClick={() => onRetry(item.id)}>
-          Try now
-        </Button>
-      )}
-    </p>
-  );
-}
-
-interface FailedProps {
-  item: Extract<Item, { kind: "failed" }>;
-  onRetry: (id: string) => void;
-  onDiscard: (id: string) => void;
-}
-
-function Failed({ item, onRetry, onDiscard }: FailedProps): ReactElement {
-  return (
-    <p className={`${styles.meta} ${styles.failed}`} role="status">
-      <span className={styles.state}>
-        <Icon name="alert" size={15} />
-        Not sent. {item.reason}
-      </span>
-      <Button look="text" className={styles.action} onClick={() => onRetry(item.id)}>
-        Retry
-      </Button>
-      <Button look="text" className={styles.action} onClick={() => onDiscard(item.id)}>
-        Discard
-      </Button>
-    </p>
-  );
+/** As it shall be, unless the deletion of it has failed: then it is still there. */
+function contentOf({ message, edit }: Extract<Row, { kind: "message" }>["item"] & { kind: "sent" }): string | null {
+  if (edit === null || (edit.content === null && edit.state.kind === "failed")) return message.content;
+  return edit.content;
 }

@@ -5,6 +5,7 @@ import type { Timeline } from "../../state/timeline";
 import type { Summary } from "../../state/summary";
 import { useStore } from "../../ui/use-store";
 import { Button, Spinner } from "../../ui/button";
+import type { MessageActions } from "./actions";
 import { Log } from "./log";
 import { itemsOf } from "./rows";
 import { TimelineSkeleton } from "./timeline-skeleton";
@@ -14,21 +15,24 @@ interface Props {
   summary: Summary;
   timeline: Timeline;
   unsent: readonly Unsent[];
+  actions: MessageActions;
   /** What stands in a conversation without messages, and above the first message. */
   beginning: ReactNode;
 }
 
 /** The messages of a conversation that exists. */
-export function TimelineView({ summary, timeline, unsent, beginning }: Props): ReactElement {
+export function TimelineView({ summary, timeline, unsent, actions, beginning }: Props): ReactElement {
   const { chat, realtime } = useLive();
   const online = useStore(realtime) === "online";
   const state = useStore(timeline);
   const seen = useStore(chat.reading).get(summary.id) ?? 0;
-  const items = useMemo(() => itemsOf(state.messages, unsent), [state.messages, unsent]);
+  const edits = useStore(chat.edits);
+  const { messages, notes } = state;
+  const items = useMemo(() => itemsOf({ messages, notes, unsent, edits }), [messages, notes, unsent, edits]);
 
   useEffect(() => {
-    for (const sender of new Set(state.messages.map((message) => message.sender_id))) chat.people.want(sender);
-  }, [chat, state.messages]);
+    for (const sender of new Set(messages.map((message) => message.sender_id))) chat.people.want(sender);
+  }, [chat, messages]);
 
   // "Seen" is for two; in a group it would be a table.
   const direct = summary.kind === "direct";
@@ -53,6 +57,7 @@ export function TimelineView({ summary, timeline, unsent, beginning }: Props): R
       conversation={summary}
       seenSeq={direct ? seen : 0}
       busy={state.older === "loading"}
+      actions={actions}
       onNearTop={() => void timeline.loadOlder()}
       top={
         state.hasMore ? (

@@ -23,5 +23,5 @@ export function useUnreadLine(conversation: Summary | null, attention: boolean, 
 }
 
 function newestOwn(items: readonly Item[], me: string): string | undefined {
-  return items.findLast((item) => item.kind !== "sent" || item.message.sender_id === me)?.id;
+  return items.findLast((item) => item.kind === "pending" || item.kind === "failed" || (item.kind === "sent" && item.message.sender_id === me))?.id;
 }
