@@ -21,7 +21,7 @@ from shared.errors import NotFound, Unavailable
 
 DIST = Path(__file__).parent.parent / "dist"
 NOT_BUILT = "The pages are not built: run `npm ci && npm run build` in frontend/, then start this again."
-PAGE_PATHS = ("/login", "/chat", "/chat/<uuid:conversation_id>", "/chat/with/<uuid:user_id>")
+PAGE_PATHS = ("/login", "/people", "/chat", "/chat/<uuid:conversation_id>", "/chat/with/<uuid:user_id>")
 
 
 class Config(BaseModel):

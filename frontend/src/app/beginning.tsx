@@ -1,26 +1,27 @@
 import type { ReactElement } from "react";
 import { dayName } from "../lib/times";
+import type { Summary } from "../state/summary";
 import { Avatar } from "../ui/avatar";
 import styles from "./conversation-pane.module.css";
 
 interface Props {
   id: string;
   name: string;
-  direct: boolean;
+  group: Summary | null;
   /** When the conversation came into being, null before its first message. */
   since: string | null;
 }
 
 /** Stands above the first message. */
-export function Beginning({ id, name, direct, since }: Props): ReactElement {
+export function Beginning({ id, name, group, since }: Props): ReactElement {
   const first = name.split(/\s/u)[0] ?? name;
   return (
     <div className={styles.beginning}>
-      <Avatar id={id} name={name} size="large" />
+      <Avatar id={id} name={name} size="large" group={group !== null} />
       <p className={styles.hello} dir="auto">
         {since === null ? `Say hello to ${first}` : name}
       </p>
-      <p>{since === null ? "Only the two of you will read what you write here." : `${direct ? "You two have been talking" : "This conversation goes on"} since ${sinceWords(since)}.`}</p>
+      <p>{since === null ? "Only the two of you will read what you write here." : group === null ? `You two have been talking since ${sinceWords(since)}.` : `A group since ${sinceWords(since)}. Whoever joins can read all of it.`}</p>
     </div>
   );
 }

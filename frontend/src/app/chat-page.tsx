@@ -3,14 +3,15 @@ import { AccountBar } from "../features/account/account-bar";
 import { drafts } from "../features/composer/drafts";
 import { ConnectionBanner } from "../features/connection/banner";
 import { ConversationList } from "../features/conversation-list/conversation-list";
-import { PeopleDialog } from "../features/people-search/people-dialog";
 import { getRouter, paths } from "../lib/router";
 import { useClient, useLive } from "../state/context";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
 import { Wordmark } from "../ui/logo";
 import { useStore } from "../ui/use-store";
+import { Dialogs, type Open } from "./dialogs";
 import { Pane } from "./pane";
+import { QuietNotice } from "./quiet-notice";
 import { useTitle } from "./use-title";
 import styles from "./chat-page.module.css";
 
@@ -18,13 +19,14 @@ export function ChatPage(): ReactElement {
   const route = useStore(getRouter());
   const live = useLive();
   const { session } = useClient();
-  const [searching, setSearching] = useState(false);
-  const search = useCallback(() => setSearching(true), []);
+  const [open, setOpen] = useState<Open>(null);
+  const search = useCallback(() => setOpen({ kind: "search" }), []);
+  const details = useCallback((id: string) => setOpen({ kind: "details", id }), []);
   useShortcut(search);
   useTitle(route);
 
-  async function signOut(): Promise<void> {
-    await session.signOut();
+  async function signOut(scope: "local" | "global"): Promise<void> {
+    await session.signOut(scope);
     // Whoever signs in here next need not have been where we were.
     getRouter().go(paths.login(paths.chat), { replace: true });
     live.forget();
@@ -52,19 +54,11 @@ export function ChatPage(): ReactElement {
           <AccountBar onSignOut={signOut} />
         </nav>
         <div className={styles.pane}>
-          <Pane route={route} onNew={search} />
+          <Pane route={route} onNew={search} onDetails={details} />
         </div>
       </main>
-      {searching && (
-        <PeopleDialog
-          onClose={() => setSearching(false)}
-          onChoose={(user) => {
-            setSearching(false);
-            const known = live.chat.conversations.findDirect(user.id);
-            getRouter().go(known === null ? paths.person(user.id) : paths.conversation(known.id));
-          }}
-        />
-      )}
+      <QuietNotice />
+      <Dialogs open={open} onOpen={setOpen} />
     </div>
   );
 }

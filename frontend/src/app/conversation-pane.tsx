@@ -1,6 +1,5 @@
 import { useEffect, useMemo, type ReactElement } from "react";
 import type { User } from "../api/types";
-import { Composer } from "../features/composer/composer";
 import { FirstTimeline } from "../features/timeline/first-timeline";
 import { TimelineView } from "../features/timeline/timeline-view";
 import { getRouter, paths } from "../lib/router";
@@ -9,7 +8,10 @@ import { titleOf, type Summary } from "../state/summary";
 import { useStore } from "../ui/use-store";
 import { Beginning } from "./beginning";
 import { ConversationHeader } from "./conversation-header";
+import { DeleteMessage } from "./delete-message";
 import { TypingLine } from "./typing-line";
+import { useWriting } from "./use-writing";
+import { Writer } from "./writer";
 import styles from "./conversation-pane.module.css";
 
 interface Props {
@@ -18,16 +20,20 @@ interface Props {
   summary: Summary | null;
   /** The other side of a direct conversation. */
   person: User | null;
+  /** Opens what there is to know of a group. */
+  onDetails: (conversationId: string) => void;
 }
 
-export function ConversationPane({ lane, summary, person }: Props): ReactElement {
+export function ConversationPane({ lane, summary, person, onDetails }: Props): ReactElement {
   const { chat } = useLive();
   const all = useStore(chat.outbox);
   const unsent = useMemo(() => all.filter((one) => one.lane === lane), [all, lane]);
   const id = summary?.id;
   const timeline = useMemo(() => (id === undefined ? null : (chat.conversations.find(id)?.open() ?? null)), [chat, id]);
   const title = person?.name ?? (summary === null ? "" : titleOf(summary));
-  const beginning = <Beginning id={person?.id ?? id ?? ""} name={title} direct={person !== null} since={summary?.created_at ?? null} />;
+  const desk = useWriting(timeline);
+  const send = (content: string, replyTo: string | null): void => chat.send(lane, id === undefined ? { to: person?.id ?? "" } : { conversation_id: id }, content, replyTo);
+  const beginning = <Beginning id={person?.id ?? id ?? ""} name={title} group={summary?.kind === "group" ? summary : null} since={summary?.created_at ?? null} />;
 
   useEffect(() => {
     const leave = (event: KeyboardEvent): void => {
@@ -44,24 +50,19 @@ export function ConversationPane({ lane, summary, person }: Props): ReactElement
 
   return (
     <section className={styles.pane} aria-label={title}>
-      <ConversationHeader summary={summary} person={person} title={title} />
+      <ConversationHeader summary={summary} person={person} title={title} onDetails={onDetails} />
       {summary !== null && timeline !== null ? (
-        <TimelineView summary={summary} timeline={timeline} unsent={unsent} beginning={beginning} />
+        <TimelineView summary={summary} timeline={timeline} unsent={unsent} actions={desk.actions} beginning={beginning} />
       ) : (
         <FirstTimeline unsent={unsent} beginning={beginning} />
       )}
       <TypingLine conversationId={id ?? null} />
       {person?.deleted_at == null ? (
-        <Composer
-          owner={chat.me.id}
-          lane={lane}
-          to={title}
-          onTyping={() => id !== undefined && chat.typing.say(id)}
-          onSend={(content) => chat.send(lane, id === undefined ? { to: person?.id ?? "" } : { conversation_id: id }, content)}
-        />
+        <Writer desk={desk} lane={lane} title={title} conversationId={id ?? null} onSend={send} />
       ) : (
         <p className={styles.closed}>This account was deleted. What was said stays.</p>
       )}
+      {desk.deleting !== null && <DeleteMessage message={desk.deleting} onClose={desk.keep} />}
     </section>
   );
 }

@@ -1,26 +1,38 @@
 import { useEffect, useState, type ReactElement } from "react";
+import { PeopleScreen } from "../features/people-admin/people-screen";
 import { TimelineSkeleton } from "../features/timeline/timeline-skeleton";
 import { getRouter, paths, type Route } from "../lib/router";
-import { useLive } from "../state/context";
+import { useClient, useLive } from "../state/context";
 import type { Summary } from "../state/summary";
 import { useStore } from "../ui/use-store";
 import { ConversationPane } from "./conversation-pane";
 import { Missing, Welcome } from "./welcome";
 
+interface Props {
+  route: Route;
+  onNew: () => void;
+  onDetails: (conversationId: string) => void;
+}
+
 /** What the address asks for: nothing yet, a conversation, or a person to write to. */
-export function Pane({ route, onNew }: { route: Route; onNew: () => void }): ReactElement {
+export function Pane({ route, onNew, onDetails }: Props): ReactElement {
   const summary = useSummary(route);
   const person = usePerson(route, summary);
+  const { chat } = useLive();
+  const state = useStore(useClient().session);
+  if (route.page === "people") return state.status === "signed-in" && state.user.role === "admin" ? <PeopleScreen /> : <Missing />;
   if (route.page === "chat") return <Welcome onNew={onNew} />;
   if (summary !== null) {
     // One key for a direct conversation before and after its first message: the composer keeps text and focus.
     const lane = summary.peer === null ? `conversation:${summary.id}` : `user:${summary.peer.id}`;
-    return <ConversationPane key={lane} lane={lane} summary={summary} person={summary.peer} />;
+    return <ConversationPane key={lane} lane={lane} summary={summary} person={summary.peer} onDetails={onDetails} />;
   }
   if (person.status === "new" && route.page === "person") {
     const lane = `user:${route.userId}`;
-    return <ConversationPane key={lane} lane={lane} summary={null} person={person.user} />;
+    return <ConversationPane key={lane} lane={lane} summary={null} person={person.user} onDetails={onDetails} />;
   }
+  const former = route.page === "conversation" ? chat.conversations.formerName(route.id) : null;
+  if (former !== null) return <Missing former={former} />;
   return person.status === "missing" ? <Missing /> : <TimelineSkeleton />;
 }
 

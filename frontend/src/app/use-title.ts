@@ -11,7 +11,7 @@ export function useTitle(route: Route): void {
   const people = useStore(chat.people);
   const unread = list.reduce((sum, summary) => sum + (summary.muted ? 0 : summary.unread), 0);
   const open = route.page === "conversation" ? list.find((summary) => summary.id === route.id) : undefined;
-  const name = open !== undefined ? titleOf(open) : route.page === "person" ? people.get(route.userId)?.name : undefined;
+  const name = route.page === "people" ? "People" : open !== undefined ? titleOf(open) : route.page === "person" ? people.get(route.userId)?.name : undefined;
   useEffect(() => {
     const count = unread === 0 ? "" : `(${unread > 99 ? "99+" : unread}) `;
     document.title = `${count}${name === undefined ? "" : `${name} · `}Pulse`;

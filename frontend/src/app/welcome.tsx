@@ -28,12 +28,13 @@ export function Welcome({ onNew }: { onNew: () => void }): ReactElement {
   );
 }
 
-export function Missing(): ReactElement {
+/** `former`: a conversation we were in until now. */
+export function Missing({ former }: { former?: string }): ReactElement {
   return (
     <div className={styles.welcome}>
       <Logo size={60} />
-      <h2 className={styles.title}>Nothing to read here</h2>
-      <p>This conversation doesn’t exist, or you are not part of it.</p>
+      <h2 className={styles.title}>{former === undefined ? "Nothing to read here" : "You are no longer in this group"}</h2>
+      <p>{former === undefined ? "This conversation doesn’t exist, or you are not part of it." : `What is written in “${former}” is for its members.`}</p>
       <Link className={`${buttons.button} ${buttons.primary}`} href={paths.chat}>
         Back to your conversations
       </Link>

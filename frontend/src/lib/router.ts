@@ -6,10 +6,12 @@ export type Route =
   | { page: "chat" }
   | { page: "conversation"; id: string }
   | { page: "person"; userId: string }
+  | { page: "people" }
   | { page: "not-found" };
 
 export const paths = {
   chat: "/chat",
+  people: "/people",
   conversation: (id: string) => `/chat/${id}`,
   person: (userId: string) => `/chat/with/${userId}`,
   login: (next: string) => (next === "/chat" ? "/login" : `/login?next=${encodeURIComponent(next)}`),
@@ -20,6 +22,7 @@ export function parseRoute(address: string): Route {
   const [first, second, third, ...rest] = url.pathname.replace(/\/+$/, "").split("/").slice(1);
   if (rest.length > 0) return { page: "not-found" };
   if (first === "login" && second === undefined) return { page: "login", next: safeNext(url.searchParams.get("next")) };
+  if (first === "people" && second === undefined) return { page: "people" };
   if ((first === undefined || first === "chat") && second === undefined) return { page: "chat" };
   if (first === "chat" && second === "with" && third !== undefined && isId(third)) return { page: "person", userId: third };
   if (first === "chat" && second !== undefined && third === undefined && isId(second)) return { page: "conversation", id: second };
@@ -28,7 +31,7 @@ export function parseRoute(address: string): Route {
 
 /** Only our own chat pages: a crafted login link must not lead anywhere else. */
 function safeNext(next: string | null): string {
-  return next !== null && /^\/chat(\/(with\/)?[0-9a-f-]{36})?$/i.test(next) ? next : "/chat";
+  return next !== null && /^\/(people|chat(\/(with\/)?[0-9a-f-]{36})?)$/i.test(next) ? next : "/chat";
 }
 
 class Router extends Store<Route> {

@@ -3,6 +3,7 @@ import { useLive } from "../../state/context";
 import { Button } from "../../ui/button";
 import { useStore } from "../../ui/use-store";
 import { ConversationRow } from "./conversation-row";
+import { previewOf, typingOf } from "./preview";
 import { moveBetweenRows } from "./roving";
 import styles from "./conversation-list.module.css";
 
@@ -18,6 +19,7 @@ export function ConversationList({ selectedId, onNew }: Props): ReactElement {
   const { status, list } = useStore(chat.conversations);
   const presence = useStore(chat.presence);
   const typing = useStore(chat.typing);
+  const people = useStore(chat.people);
   const now = useMinute();
   const tabStop = list.some((summary) => summary.id === selectedId) ? selectedId : list[0]?.id;
 
@@ -47,18 +49,21 @@ export function ConversationList({ selectedId, onNew }: Props): ReactElement {
   }
   return (
     <ul className={styles.list} onKeyDown={moveBetweenRows}>
-      {list.map((summary) => (
-        <ConversationRow
-          key={summary.id}
-          summary={summary}
-          me={chat.me.id}
-          now={now}
-          online={summary.peer !== null && presence.get(summary.peer.id)?.online === true}
-          typing={typing.has(summary.id)}
-          selected={summary.id === selectedId}
-          tabStop={summary.id === tabStop}
-        />
-      ))}
+      {list.map((summary) => {
+        const writing = typingOf(summary, typing.get(summary.id) ?? [], people);
+        return (
+          <ConversationRow
+            key={summary.id}
+            summary={summary}
+            now={now}
+            online={summary.peer !== null && presence.get(summary.peer.id)?.online === true}
+            typing={writing !== null}
+            preview={writing ?? previewOf(summary, chat.me.id, people)}
+            selected={summary.id === selectedId}
+            tabStop={summary.id === tabStop}
+          />
+        );
+      })}
     </ul>
   );
 }

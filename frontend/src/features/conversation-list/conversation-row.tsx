@@ -4,22 +4,22 @@ import { exactTime, shortAge } from "../../lib/times";
 import { activityOf, titleOf, type Summary } from "../../state/summary";
 import { Avatar } from "../../ui/avatar";
 import { Link } from "../../ui/link";
-import { describe, previewOf } from "./preview";
+import { describe } from "./preview";
 import styles from "./conversation-list.module.css";
 
 interface Props {
   summary: Summary;
-  me: string;
   now: Date;
   online: boolean;
   typing: boolean;
+  /** The last message, or who is writing. */
+  preview: string;
   selected: boolean;
   tabStop: boolean;
 }
 
-export const ConversationRow = memo(function ConversationRow({ summary, me, now, online, typing, selected, tabStop }: Props): ReactElement {
+export const ConversationRow = memo(function ConversationRow({ summary, now, online, typing, preview, selected, tabStop }: Props): ReactElement {
   const title = titleOf(summary);
-  const preview = typing ? "writing…" : previewOf(summary, me);
   const at = activityOf(summary);
   const age = shortAge(at, now);
   const unread = summary.unread > 0;
@@ -33,7 +33,7 @@ export const ConversationRow = memo(function ConversationRow({ summary, me, now,
         tabIndex={tabStop ? 0 : -1}
         data-unread={unread || undefined}
       >
-        <Avatar id={summary.peer?.id ?? summary.id} name={title} online={online} />
+        <Avatar id={summary.peer?.id ?? summary.id} name={title} online={online} group={summary.kind === "group"} />
         <span className={styles.name}>
           <bdi>{title}</bdi>
         </span>

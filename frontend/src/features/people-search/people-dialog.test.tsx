@@ -31,7 +31,7 @@ beforeEach(async () => {
     root.render(
       <ClientContext value={{ auth } as unknown as Client}>
         <LiveContext value={{ chat } as unknown as Live}>
-          <PeopleDialog onChoose={() => undefined} onClose={() => undefined} />
+          <PeopleDialog onChoose={() => undefined} onGroup={() => undefined} onClose={() => undefined} />
         </LiveContext>
       </ClientContext>,
     ),
