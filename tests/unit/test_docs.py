@@ -74,3 +74,15 @@ def test_every_setting_is_in_the_readme() -> None:
         for field in settings.model_fields.values()
     ]
     assert {field.alias for field in fields if f"| `{field.alias}` |" not in readme} == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/seeds.md"])
+def test_every_test_that_a_page_names_is_there(page: str) -> None:
+    named = re.findall(r"`(tests/[\w/.]+)(?:::(\w+))?`", (ROOT / page).read_text())
+    assert len(named) >= 10
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).exists() or (name and f"def {name}(" not in (ROOT / path).read_text())
+    ]
+    assert missing == []
