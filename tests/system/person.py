@@ -61,6 +61,37 @@ class Person:
         message: dict[str, Any] = response.json()
         return message
 
+    def open_group(self, name: str, *members: Person) -> str:
+        """The id of a group that this person owns."""
+        body = {"kind": "group", "name": name, "members": [member.id for member in members]}
+        opened: str = self.chat.post("/conversations", body, status=201)["id"]
+        return opened
+
+    def edit(self, message: dict[str, Any], content: str) -> dict[str, Any]:
+        return self._change("PATCH", f"/messages/{message['id']}", content=content)
+
+    def delete(self, message: dict[str, Any]) -> dict[str, Any]:
+        """The tombstone."""
+        return self._change("DELETE", f"/messages/{message['id']}")
+
+    def rename(self, conversation_id: str, name: str) -> dict[str, Any]:
+        return self._change("PATCH", f"/conversations/{conversation_id}", name=name)
+
+    def take_in(self, conversation_id: str, person: Person, **role: str) -> dict[str, Any]:
+        """The member."""
+        return self._change("PUT", f"/conversations/{conversation_id}/members/{person.id}", **role)
+
+    def take_out(self, conversation_id: str, person: Person) -> None:
+        """Somebody else, or oneself: leaving."""
+        answer = self.chat.request("DELETE", f"/conversations/{conversation_id}/members/{person.id}")
+        assert answer.status_code == 204, answer.text
+
+    def _change(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        answer = self.chat.request(method, path, json=body)
+        assert answer.status_code == 200, f"{method} {path}: {answer.text}"
+        changed: dict[str, Any] = answer.json()
+        return changed
+
     def history(self, conversation_id: str) -> list[dict[str, Any]]:
         """All of it, ascending, read page by page from the newest."""
         messages: list[dict[str, Any]] = []

@@ -20,11 +20,17 @@ RETRY_SECONDS = 0.2
 
 
 class Replica:
-    """Follows one conversation of ``person`` on a device of its own."""
+    """Follows one conversation of ``person`` on a device of its own: its messages, its name, who owns it and who is in.
+
+    Forgets all of it once ``person`` is not in it any more. ``member_ids`` of at most 20 members.
+    """
 
     def __init__(self, person: Person, conversation_id: str, *transports: str) -> None:
         self.position = 0
         self.messages: dict[str, dict[str, Any]] = {}
+        self.name: str | None = None
+        self.owner_ids: list[str] = []
+        self.member_ids: frozenset[str] = frozenset()
         self._person = person
         self._conversation_id = conversation_id
         self._arrived: queue.Queue[dict[str, Any] | None] = queue.Queue()
@@ -43,6 +49,15 @@ class Replica:
     def shown(self) -> list[dict[str, Any]]:
         """The timeline, by seq."""
         return sorted(self.messages.copy().values(), key=lambda message: int(message["seq"]))
+
+    @property
+    def person_id(self) -> str:
+        return self._person.id
+
+    @property
+    def circle(self) -> tuple[str | None, set[str], set[str]]:
+        """Name, owners and members."""
+        return self.name, set(self.owner_ids), set(self.member_ids)
 
     def close(self) -> None:
         self._closing.set()
@@ -67,6 +82,8 @@ class Replica:
                     self._catch_up()
                 else:
                     self._take(arrived)
+                    if arrived["event"] == "member.left" and arrived["data"]["user"]["id"] == self._person.id:
+                        self._catch_up()  # which also says whether they have come back since
             if self._held and time.monotonic() - self._hole_since > HOLE_SECONDS:
                 self._catch_up()
 
@@ -81,17 +98,37 @@ class Replica:
 
     def _apply(self, event: dict[str, Any]) -> None:
         self.position = event["seq"]
-        message = event["data"].get("message")
-        if message:
+        data = event["data"]
+        if message := data.get("message"):
             held = self.messages.get(message["id"])
             if held is None or message["changed_seq"] >= held["changed_seq"]:
                 self.messages[message["id"]] = message
+        elif "conversation" in data:
+            self._show(data["conversation"])
+        elif event["event"] == "member.joined":
+            self.member_ids |= {data["user"]["id"]}
+        else:
+            self.member_ids -= {data["user"]["id"]}
+
+    def _show(self, conversation: dict[str, Any]) -> None:
+        self.name, self.owner_ids = conversation["name"], conversation["owner_ids"]
+        self.member_ids = frozenset(user["id"] for user in conversation["members"])
+
+    def _forget(self) -> None:
+        self.position, self.messages, self._held = 0, {}, {}
+        self.name, self.owner_ids, self.member_ids = None, [], frozenset()
 
     def _catch_up(self) -> None:
         """Reads what is above our position until there is nothing more, however long chat is away."""
         while not self._closing.is_set():
             try:
-                if self._person.conversation(self._conversation_id)["last_seq"] <= self.position:
+                found = self._person.chat.request("GET", f"/conversations/{self._conversation_id}")
+                if found.status_code == 404:
+                    self._forget()
+                    return
+                assert found.status_code == 200, found.text
+                conversation: dict[str, Any] = found.json()
+                if conversation["last_seq"] <= self.position:
                     return
                 changes = self._person.changes(self._conversation_id, self.position)
             except (requests.RequestException, AssertionError):
@@ -100,6 +137,7 @@ class Replica:
             if changes["reset"]:
                 self.messages = {message["id"]: message for message in self._person.history(self._conversation_id)}
                 self.position = changes["last_seq"]
+                self._show(conversation)
             for event in changes["events"]:
                 self._take(event)
             self._held = {seq: event for seq, event in self._held.items() if seq > self.position}

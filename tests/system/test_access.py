@@ -34,6 +34,17 @@ class Call:
 Calls = dict[tuple[str, str], Callable[[Room], Call]]
 
 
+def group_of_ben(room: Room) -> str:
+    """ann is in it, cho is outside."""
+    return room.ben.open_group("friends", room.ann)
+
+
+def of_ben(room: Room) -> str:
+    """A message that ben wrote to ann."""
+    message_id: str = room.ben.send("mine", conversation_id=room.id)["id"]
+    return message_id
+
+
 def write(room: Room) -> dict[str, Any]:
     return {"conversation_id": room.id, "content": "hello", "id": str(uuid4())}
 
@@ -45,8 +56,19 @@ INSIDE: Calls = {
     ("GET", "/chat/history"): lambda room: Call("/chat/history", {"conversation_id": room.id}),
     ("GET", "/chat/changes"): lambda room: Call("/chat/changes", {"conversation_id": room.id}),
     ("GET", "/messages/{message_id}"): lambda room: Call(f"/messages/{room.first['id']}"),
+    ("PATCH", "/messages/{message_id}"): lambda room: Call(f"/messages/{of_ben(room)}", body={"content": "hi"}),
+    ("DELETE", "/messages/{message_id}"): lambda room: Call(f"/messages/{of_ben(room)}"),
     ("GET", "/conversations/{conversation_id}"): lambda room: Call(f"/conversations/{room.id}"),
     ("GET", "/conversations/{conversation_id}/members"): lambda room: Call(f"/conversations/{room.id}/members"),
+    ("PATCH", "/conversations/{conversation_id}"): lambda room: Call(
+        f"/conversations/{group_of_ben(room)}", body={"name": "best friends"}
+    ),
+    ("PUT", "/conversations/{conversation_id}/members/{user_id}"): lambda room: Call(
+        f"/conversations/{group_of_ben(room)}/members/{room.cho.id}", body={}
+    ),
+    ("DELETE", "/conversations/{conversation_id}/members/{user_id}"): lambda room: Call(
+        f"/conversations/{group_of_ben(room)}/members/{room.ann.id}"
+    ),
     ("POST", "/conversations/{conversation_id}/read"): lambda room: Call(
         f"/conversations/{room.id}/read", body={"seq": 1}
     ),
@@ -54,6 +76,7 @@ INSIDE: Calls = {
 }
 # These answer everybody, each with what is theirs.
 OWN: Calls = {
+    ("GET", "/messages"): lambda _: Call("/messages"),
     ("GET", "/conversations"): lambda _: Call("/conversations"),
     ("POST", "/conversations"): lambda room: Call("/conversations", body={"kind": "direct", "member": room.ben.id}),
     ("GET", "/presence"): lambda room: Call("/presence", {"ids": f"{room.ann.id},{room.ben.id}"}),
@@ -99,10 +122,11 @@ def test_what_is_refused_looks_like_what_is_not_there(room: Room) -> None:
 
 
 def test_an_outsider_leaves_no_trace(room: Room) -> None:
+    calls = [(method, call(room)) for (method, _), call in INSIDE.items()]
     before = room.ann.conversation(room.id), room.ann.history(room.id)
 
-    for (method, _), call in INSIDE.items():
-        call(room).send(room.cho.chat, method)
+    for method, call in calls:
+        call.send(room.cho.chat, method)
 
     assert (room.ann.conversation(room.id), room.ann.history(room.id)) == before
 
@@ -113,6 +137,8 @@ def test_lists_show_everybody_their_own(room: Room) -> None:
 
     assert room.id in ids(OWN["GET", "/conversations"](room).send(room.ann.chat, "GET").json())
     assert room.id not in ids(OWN["GET", "/conversations"](room).send(room.cho.chat, "GET").json())
+    assert OWN["GET", "/messages"](room).send(room.ann.chat, "GET").json()["messages"] == [room.first]
+    assert OWN["GET", "/messages"](room).send(room.cho.chat, "GET").json()["messages"] == []
     assert OWN["GET", "/presence"](room).send(room.cho.chat, "GET").json() == {"presence": []}
     assert OWN["GET", "/presence"](room).send(room.ann.chat, "GET").json()["presence"] != []
     opened = OWN["POST", "/conversations"](room).send(room.cho.chat, "POST")
