@@ -63,11 +63,18 @@ def make_offer(settings: RunSettings, kept: LocalSecrets, environ: Mapping[str, 
     return {**made, **{name: value for name, value in environ.items() if value != ""}}
 
 
-def make_services(settings: RunSettings, offer: Mapping[str, str]) -> list[Child]:
+def choose_modules(settings: RunSettings) -> dict[str, str]:
+    """Of every service that is started, by its name."""
+    return {**MODULES, "bridge": BRIDGE} if settings.has_bridge else MODULES
+
+
+def make_services(
+    settings: RunSettings, offer: Mapping[str, str], modules: Mapping[str, str] | None = None
+) -> list[Child]:
     """The services and the pages. Raises SettingsError with everything wrong in any of their settings."""
     problems: list[str] = []
     children: list[Child] = []
-    for name, module in {**MODULES, **({"bridge": BRIDGE} if settings.has_bridge else {})}.items():
+    for name, module in (choose_modules(settings) if modules is None else modules).items():
         kind = _find_settings(module)
         own = {field.alias or "" for field in kind.model_fields.values()}
         given = {setting: value for setting, value in offer.items() if setting in own}

@@ -1,6 +1,7 @@
 """Which checks there are, in which order, and what one needs of another."""
 
 from collections.abc import Generator, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from ops.doctor.asking import Reply
@@ -40,6 +41,7 @@ def examine(setup: Setup) -> Lines:
         yield from _examine_database(setup, recorded)
     elif not setup.supabase_url:
         yield skip("DATABASE_URL", "neither it nor SUPABASE_URL is set, and nothing was started here yet: `make run`")
+    yield from _examine_engines(setup)
     yield from check_services(setup, keys)
     yield from check_public_addresses(setup)
 
@@ -80,6 +82,23 @@ def _examine_functions(
     migrated = yield from check_migrations(answered.get("versions"), known=known, recorded=recorded)
     yield from check_details(setup)
     return known and migrated
+
+
+def _examine_engines(setup: Setup) -> Lines:
+    """Their clients are not installed everywhere that this runs: auth's container has neither."""
+    for variable, package in (("REDIS_URL", "redis"), ("KAFKA_BOOTSTRAP_SERVERS", "confluent_kafka")):
+        if not setup.get(variable):
+            continue
+        if find_spec(package) is None:
+            yield skip(variable, f"{package} is not installed here; what chat's /readyz says of it is below")
+        elif package == "redis":
+            from ops.doctor.redis import check_redis
+
+            yield from check_redis(setup)
+        else:
+            from ops.doctor.kafka import check_kafka
+
+            yield from check_kafka(setup)
 
 
 def _examine_database(setup: Setup, recorded: list[str] | None) -> Lines:

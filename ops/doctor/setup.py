@@ -3,14 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ops.doctor.asking import Reply, ask
 from ops.doctor.limits import SECONDS
-from ops.doctor.lines import Line, fail, ok
+from ops.doctor.lines import Line, fail, ok, skip
 from ops.local_secrets import LocalSecrets, load_secrets
-from ops.plan import make_offer, make_services
+from ops.plan import choose_modules, make_offer, make_services
 from ops.settings import RunSettings
 from shared.settings import SettingsError
 
@@ -105,8 +106,17 @@ def check_settings(setup: Setup) -> Iterator[Line]:
     made_by_run = () if "SERVICE_TOKEN" in setup.values else ("SERVICE_TOKEN is not set", "AUTH_SECRET is not set")
     left_out = ("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY", "DATABASE_URL: is not set", *made_by_run)
     problems: list[str] = []
+    settings = RunSettings.read(setup.values)
+    modules = choose_modules(settings)
+    for name, module in modules.items():
+        try:
+            import_module(f"{module}.settings")
+        except ModuleNotFoundError as missing:
+            # In a container there is what its own service needs.
+            yield skip("settings", f"{name}'s cannot be read here: {missing.name} is not installed")
+            modules = {other: module for other, module in modules.items() if other != name}
     try:
-        make_services(RunSettings.read(setup.values), setup.values)
+        make_services(settings, setup.values, modules)
     except SettingsError as error:
         problems = [problem for problem in error.problems if not problem.partition(": ")[2].startswith(left_out)]
     for problem in problems:

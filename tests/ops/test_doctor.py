@@ -29,8 +29,10 @@ from tests.standins.project import SupabaseProject
 from tests.standins.real_gotrue import PROGRAM
 from tests.standins.server import serve
 
-SITE = "http://localhost:5001"
 Open = Callable[..., SupabaseProject]
+# Whatever runs on this machine, nobody listens there.
+NOWHERE = {f"{name}_PORT": str(port) for port, name in enumerate(("AUTH", "CHAT", "WEBSOCKET", "PAGES"), 1)}
+SITE = "http://localhost:1"
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def open_project(database: Database) -> Iterator[Open]:
 
 def ask(project: SupabaseProject | None, folder: Path, **changed: str) -> list[Line]:
     """The doctor's lines, with settings of the project; an empty one is left out. No line shows a secret."""
-    settings = {**(project.settings if project else {}), **changed}
+    settings = {**NOWHERE, **(project.settings if project else {}), **changed}
     setup = read_setup(settings, folder / ".env", folder)
     lines = list(examine(setup))
     shown = "\n".join(line.show(setup.secrets) for line in lines)
@@ -153,7 +155,7 @@ def test_swapped_keys_are_said_to_be_swapped(open_project: Open, tmp_path: Path)
     [
         ({"autoconfirm": True}, {}, "auth settings", "confirmed without a mail"),
         ({"disable_signup": True}, {"SIGNUP": "open"}, "auth settings", "lets nobody new in, and SIGNUP is open"),
-        ({"site_url": "http://localhost:3000"}, {}, "site URL", "set it to AUTH_PUBLIC_URL, http://localhost:5001"),
+        ({"site_url": "http://localhost:3000"}, {}, "site URL", f"set it to AUTH_PUBLIC_URL, {SITE}"),
         (
             {"site_url": "https://pages.example.org"},
             {"AUTH_PUBLIC_URL": "http://auth.example.org", "PUBLIC_URL": "http://auth.example.org"},
@@ -246,7 +248,9 @@ def test_a_project_that_does_not_answer_right_is_one_failure_and_the_rest_is_ski
     with project.gateway.faults.inject(kind, "/", times=1_000):
         # An error page comes at once, but maybe late on a busy machine.
         patience_seconds = 0.3 if kind == "hang before" else 5.0
-        lines = list(examine(read_setup(project.settings, tmp_path / ".env", tmp_path, patience_seconds)))
+        lines = list(
+            examine(read_setup({**NOWHERE, **project.settings}, tmp_path / ".env", tmp_path, patience_seconds))
+        )
     failed = texts(lines, "FAIL")
     assert list(failed) == ["project"]
     assert said in failed["project"]
@@ -404,7 +408,8 @@ def test_an_env_file_is_read_as_compose_reads_it(tmp_path: Path) -> None:
 
 def command(folder: Path, **settings: str) -> tuple[list[str], dict[str, str]]:
     """`make doctor` and its environment; an empty folder's, not this checkout's .env."""
-    given = {"PATH": os.environ["PATH"], "PULSE_VAR": str(folder), "PULSE_ENV_FILE": str(folder / ".env"), **settings}
+    places = {"PULSE_VAR": str(folder), "PULSE_ENV_FILE": str(folder / ".env")}
+    given = {"PATH": os.environ["PATH"], **NOWHERE, **places, **settings}
     return [sys.executable, "-m", "ops.doctor"], given
 
 
@@ -422,10 +427,10 @@ def test_the_command_exits_with_1_for_a_failure_and_2_for_settings_it_cannot_rea
     assert wrong.stdout.endswith("1 to mend\n")
     assert database.owner_url.split(":")[2].split("@")[0] not in wrong.stdout + wrong.stderr
     # By the file that is named, as much as by the environment.
-    (tmp_path / ".env").write_text("CHAT_PORT=x\n")
+    (tmp_path / ".env").write_text("NODES=x\n")
     unread = run(tmp_path)
     assert unread.returncode == 2
-    assert unread.stderr.startswith("pulse: CHAT_PORT")
+    assert unread.stderr.startswith("pulse: NODES")
 
 
 def test_interrupting_it_leaves_no_traceback(tmp_path: Path) -> None:
