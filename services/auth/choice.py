@@ -10,7 +10,7 @@ from flask import Flask
 
 from services.auth import dev_inbox
 from services.auth.builtin.provider import BuiltinProvider
-from services.auth.mail.choice import choose_mailer
+from services.auth.mail.choice import choose_mailer, choose_notice_mailer
 from services.auth.provider import AuthProvider
 from services.auth.seals import Seals
 from services.auth.settings import AuthSettings
@@ -62,5 +62,6 @@ def _choose_supabase(settings: AuthSettings, database: Database, seals: Seals) -
     from services.auth.supabase.mail_templates import install_mail_templates
     from services.auth.supabase.provider import SupabaseProvider
 
-    provider = SupabaseProvider(settings, database, seals)
+    mailer = choose_notice_mailer(settings.smtp, settings.mail_from, seals.name_address)
+    provider = SupabaseProvider(settings, database, seals, mailer)
     return Choice(provider, None, {"supabase_auth": provider.check_ready}, (), install_mail_templates)

@@ -48,7 +48,7 @@ def change_password(caller: Caller, body: PasswordChange) -> None:
     limits, whose = parts().limits, str(caller.user_id)
     limits.check_password(request.remote_addr, whose)
     ended = parts().provider.change_password(
-        caller, user["email"], _access_token(), body.current_password, body.password
+        caller, user["email"], _access_token(), body.current_password, body.password, find_asker()
     )
     limits.forgive_password(request.remote_addr, whose)
     log.info("password_changed", account=whose, sessions_ended=len(ended))

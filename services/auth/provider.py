@@ -171,9 +171,9 @@ class AuthProvider(Protocol):
         """
 
     def change_password(
-        self, caller: Caller, email: str, access_token: str, current: str | None, password: str
+        self, caller: Caller, email: str, access_token: str, current: str | None, password: str, asker: Asker
     ) -> list[str]:
-        """Sets the caller's password: the ids of their other sessions, which it ended.
+        """Sets the caller's password: the ids of their other sessions, which it ended. ``email`` is the caller's.
 
         Raises WrongPassword when they have one and ``current`` is not it, or Malformed for a weak one.
         """

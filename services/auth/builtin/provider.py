@@ -158,6 +158,7 @@ class BuiltinProvider:
         access_token: str,  # noqa: ARG002  # the caller is enough
         current: str | None,
         password: str,
+        asker: Asker,  # noqa: ARG002
     ) -> list[str]:
         held: str | None = (self._database.call("find_password", email=email) or {"password_hash": None})[
             "password_hash"

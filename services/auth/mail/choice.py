@@ -16,3 +16,10 @@ def choose_mailer(
     if server is None or sender is None:
         return InboxMailer(own)
     return SmtpMailer(server, parse_sender(sender), name_address)
+
+
+def choose_notice_mailer(
+    server: SmtpServer | None, sender: str | None, name_address: Callable[[str], str]
+) -> Mailer | None:
+    """For an installation whose provider mails the links itself: None without a server."""
+    return None if server is None or sender is None else SmtpMailer(server, parse_sender(sender), name_address)

@@ -21,6 +21,7 @@ from services.auth.provider import (
     OtherBrowser,
     SessionOver,
     SignInRefused,
+    WrongPassword,
 )
 from shared.errors import AppError, Malformed, NotAllowed, TooManyRequests, Unavailable
 
@@ -41,6 +42,8 @@ CODES: dict[str, type[AppError]] = {
     "session_expired": SessionOver,
     "otp_disabled": NotInvited,
     "signup_disabled": NotInvited,
+    "current_password_required": WrongPassword,
+    "current_password_invalid": WrongPassword,
     "user_banned": NotAllowed,
     "email_provider_disabled": NotOffered,
     "provider_disabled": NotOffered,
@@ -66,6 +69,8 @@ def translate(error: Exception, malformed: type[AppError] = Unavailable) -> AppE
     if not isinstance(error, AuthApiError) or error.status >= 500:
         return Unavailable("Sign-in is not answering. Try again in a moment.")
     code = str(error.code)
+    if code == "same_password":
+        return Malformed(fields=[{"field": "password", "problem": "is the one you have"}])
     if code in CODES:
         return CODES[code]()
     is_oauth = error.code is None and error.status == 400  # RFC 6749's errors have no code of GoTrue's

@@ -47,6 +47,11 @@ class SignInClient(SyncGoTrueClient):
             flow_type="pkce",
         )
 
+    def set_password(self, access_token: str, password: str, current: str | None) -> None:
+        """Of the token's owner, whose other sessions end. Raises FAILURES."""
+        body = {"password": password, **({"current_password": current} if current else {})}
+        self._request("PUT", "user", body=body, jwt=access_token)
+
     def _prepare_pkce_challenge(self, *, password_recovery: bool = False) -> tuple[str, str] | None:  # noqa: ARG002
         return (self._pkce_challenge, "s256") if self._pkce_challenge else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 from supabase_auth.errors import AuthApiError
@@ -15,7 +16,7 @@ from services.auth.seals import Seals, new_token
 from services.auth.signup import SignupPolicy
 from services.auth.supabase.errors import FAILURES, is_passing, translate
 from services.auth.supabase.gotrue import GoTrue
-from services.auth.supabase.passwords import MARK, Passwords
+from services.auth.supabase.passwords import MARK, Passwords, check_bytes
 from services.auth.supabase.requests import Kind, Request, Requests, challenge
 from shared.database import Database
 from shared.errors import AppError, Malformed, TooManyRequests, Unavailable
@@ -59,13 +60,28 @@ class Mailing:
 
     def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
         """Raises Malformed for a weak password, whoever's it is."""
-        self._check_strength(password, asker)
+        self.check_strength(password, asker)
         request, asker = _ask("signup", email, redirect_to, asker)
         permitted = self._take_permit(email)
         if self._policy.meet(email).may_join:
             self._queue(email, lambda: self._send_confirmation(request, password, name, asker), permitted)
         else:  # whoever was invited gets in by link
-            self._queue(email, lambda: self._send_link(request, asker), permitted)
+            self._queue(email, lambda: self._send_plain_link(request, asker), permitted)
+
+    def request_reset(self, email: str, redirect_to: str, asker: Asker) -> None:
+        request, asker = _ask("recovery", email, redirect_to, asker)
+        permitted = self._take_permit(email)
+        self._queue(email, lambda: self._send_recovery(request, asker), permitted)
+
+    def check_strength(self, password: str, asker: Asker) -> None:
+        """Raises Malformed, TooManyRequests or Unavailable: alike for every address, as none is named."""
+        check_bytes(password)
+        try:
+            self._gotrue.client(asker).sign_up({"email": NOBODY, "password": password})
+        except FAILURES as error:
+            found = translate(error, AppError)
+            if isinstance(found, (Malformed, TooManyRequests, Unavailable)):
+                raise found from error
 
     def close(self, seconds: float) -> None:
         self._background.close(seconds)
@@ -79,9 +95,21 @@ class Mailing:
                 "options": {
                     "email_redirect_to": self._requests.address(request),
                     "should_create_user": self._policy.meet(request.email).may_join,
-                    "data": {MARK: self._requests.mark(Request(**{**vars(request), "kind": "link"}), asker.secret)},
+                    "data": {MARK: self._requests.mark(replace(request, kind="link"), asker.secret)},
                 },
             }
+        )
+
+    def _send_plain_link(self, request: Request, asker: Asker) -> None:
+        """Instead of a confirmation: it makes no password count."""
+        self._send_link(replace(request, kind="link"), asker)
+
+    def _send_recovery(self, request: Request, asker: Asker) -> None:
+        """GoTrue says nothing of an address that has no account, and mails nothing."""
+        assert request.email is not None
+        client = self._gotrue.background.client(asker, challenge(asker.secret, request.id))
+        client.reset_password_for_email(
+            to_ascii_domain(request.email), {"redirect_to": self._requests.address(request)}
         )
 
     def _send_confirmation(self, request: Request, password: str, name: str | None, asker: Asker) -> None:
@@ -100,7 +128,7 @@ class Mailing:
         except AuthApiError as error:
             if error.code != "user_already_exists":
                 raise
-            self._send_link(request, asker)
+            self._send_plain_link(request, asker)
             return
         if made.user is None:
             return
@@ -112,18 +140,9 @@ class Mailing:
             self._passwords.keep_until_confirmed(request, password)
             self._send_link(request, asker)
         elif is_ours and not made.user.identities:
-            self._send_link(request, asker)  # made up for an address that has an account: it gets a link instead
+            self._send_plain_link(request, asker)  # made up for an address that has an account: it gets a link instead
         elif not is_ours:
             self._passwords.keep_until_confirmed(request, password)
-
-    def _check_strength(self, password: str, asker: Asker) -> None:
-        """Raises Malformed, TooManyRequests or Unavailable: alike for every address, as none is named."""
-        try:
-            self._gotrue.client(asker).sign_up({"email": NOBODY, "password": password})
-        except FAILURES as error:
-            found = translate(error, AppError)
-            if isinstance(found, (Malformed, TooManyRequests, Unavailable)):
-                raise found from error
 
     def _take_permit(self, email: str) -> bool:
         answer = self._database.call(

@@ -13,21 +13,26 @@ import base64
 import hmac
 import secrets
 import time
+from typing import Literal
 
 import structlog
 from cryptography.fernet import Fernet, InvalidToken
 from supabase_auth.types import AdminUserAttributes, Session
 
-from services.auth.addresses import to_ascii_domain
 from services.auth.provider import Asker, LinkExpired
 from services.auth.seals import derive
 from services.auth.supabase.gotrue import GoTrue
 from services.auth.supabase.requests import Request, Requests, challenge
 from services.auth.supabase.sessions import Claims, address_of
 from shared.database import Database
+from shared.errors import Malformed
 
+BYTES = 72  # bcrypt looks at no more
 MARK = "pulse"
 """The metadata's field."""
+SetBy = Literal["owner", "stranger", "GoTrue", "anybody"]
+"""Who set the password of somebody that just showed the mail: GoTrue makes one up for who came by link, and whose it is
+that was settled before, does not matter any more."""
 REVOKED_SECONDS = 2.0  # a revocation spares the tokens of this second and the last: iat is a whole one
 
 log = structlog.get_logger()
@@ -46,23 +51,38 @@ class Passwords:
             "keep_supabase_password", request_id=request.id, sealed=self._box.encrypt(password.encode()).decode()
         )
 
-    def settle(self, session: Session, request: Request | None, asker: Asker) -> Session:
-        """The session to go on with: another one when the password had to be replaced, which ends all others.
+    def settle(self, session: Session, request: Request | None, asker: Asker) -> tuple[Session, bool]:
+        """The session to go on with, and whether its owner just got a password of their own.
 
-        ``request`` is what the link was asked for with, None for a code. Raises what GoTrue does.
+        It is another session when the password had to be replaced, which ends all others. ``request`` is what the link
+        was asked for with, None for a code. Raises what GoTrue does.
         """
         email = address_of(session.user)
+        if email is None:
+            return session, False
         password = self._take(request)
-        if email is None or (password is None and not self._is_doubtful(session, email, request, asker)):
-            return session
+        set_by = "owner" if password else self._set_by(session, email, request, asker)
+        if password is None and set_by != "stranger":
+            return session, set_by == "owner"
+        return self.change(session, password, asker), password is not None
+
+    def change(self, session: Session, password: str | None, asker: Asker) -> Session:
+        """Replaces it, ends all sessions of the person, and opens another one. Raises what GoTrue does."""
         self.replace(session.user.id, password)
         self._revoke(session)
-        link = self._gotrue.admin().generate_link({"type": "magiclink", "email": to_ascii_domain(email)})
+        link = self._gotrue.admin().generate_link({"type": "magiclink", "email": session.user.email or ""})
         client = self._gotrue.client(asker)
         renewed = client.verify_otp({"token_hash": link.properties.hashed_token, "type": "email"}).session
         if renewed is None:
             raise LinkExpired()
         return renewed
+
+    def has_own(self, user_id: str) -> bool:
+        """Whether they are known to have chosen one, as GoTrue does not tell."""
+        return bool(self._database.call("has_supabase_password", user_id=user_id)["known"])
+
+    def note_own(self, user_id: str) -> None:
+        self._database.call("note_supabase_password", user_id=user_id)
 
     def is_known(self, user_id: str) -> bool:
         """Whether they have come in before, or were made by an admin: then the password is settled."""
@@ -90,18 +110,19 @@ class Passwords:
             token_expires_at=claims.expires_at,
             everywhere=True,
         )
+        self._database.call("note_supabase_session_told", session_id=claims.session_id, everywhere=True)
 
-    def _is_doubtful(self, session: Session, email: str, request: Request | None, asker: Asker) -> bool:
+    def _set_by(self, session: Session, email: str, request: Request | None, asker: Asker) -> SetBy:
         mark = self._requests.read_mark(session.user.user_metadata.get(MARK), email)
         if mark is not None:
             kind, request_id, proof = mark
-            if kind != "signup":  # a link's: GoTrue made the password up
-                return False
+            if kind != "signup":
+                return "GoTrue"
             if request is not None and request.id == request_id:
-                return False
+                return "owner"
             if hmac.compare_digest(challenge(asker.secret, request_id), proof):
-                return False  # a code typed in the browser that set the password
-        return not self.is_known(session.user.id)
+                return "owner"  # a code typed in the browser that set the password
+        return "anybody" if self.is_known(session.user.id) else "stranger"
 
     def _take(self, request: Request | None) -> str | None:
         if request is None or request.kind != "signup":
@@ -111,3 +132,9 @@ class Passwords:
             return self._box.decrypt(sealed.encode()).decode() if sealed else None
         except InvalidToken:  # AUTH_SECRET was changed
             return None
+
+
+def check_bytes(password: str) -> None:
+    """Raises Malformed for one that GoTrue would not look at to its end."""
+    if len(password.encode()) > BYTES:
+        raise Malformed(fields=[{"field": "password", "problem": f"must be at most {BYTES} bytes"}])

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
-from supabase_auth.types import SignInWithIdTokenCredentials
+from supabase_auth.types import AuthResponse, SignInWithIdTokenCredentials
 
 from services.auth.addresses import to_ascii_domain
+from services.auth.mail.mailer import Mailer
 from services.auth.provider import (
     Asker,
     InvalidCredentials,
-    NotOffered,
+    LinkExpired,
     OtherBrowser,
+    PasswordAtStake,
     PendingLink,
     Scope,
     SignedOut,
@@ -32,7 +34,8 @@ from services.auth.supabase.keys import PublicKeys
 from services.auth.supabase.mailing import Mailing
 from services.auth.supabase.offered import Offered
 from services.auth.supabase.one_use import OneUse
-from services.auth.supabase.passwords import Passwords
+from services.auth.supabase.password_changes import PasswordChanges
+from services.auth.supabase.passwords import Passwords, check_bytes
 from services.auth.supabase.requests import Request, Requests, challenge, verifier
 from services.auth.supabase.sessions import Sessions
 from services.auth.supabase.tries import Tries, translate_try
@@ -41,17 +44,19 @@ from shared.database import Database
 from shared.errors import AppError, NotAllowed, Unavailable
 
 CALLBACK = "/auth/callback"
+SETS: dict[str, PasswordAtStake] = {"recovery": "new", "signup": "chosen"}
+"""By the kind of request."""
 REFUSAL_SECONDS = 0.5  # GoTrue answers sooner for an address it does not know than for a wrong password
 
 
 class SupabaseProvider:
-    """``database`` calls public functions."""
+    """``database`` calls public functions; ``mailer``, if any, tells of new passwords: all else GoTrue mails."""
 
     offers_password = True
     remembers_browsers = True
     sends_browsers_back = True
 
-    def __init__(self, settings: AuthSettings, database: Database, seals: Seals) -> None:
+    def __init__(self, settings: AuthSettings, database: Database, seals: Seals, mailer: Mailer | None = None) -> None:
         secret = settings.auth_secret.get_secret_value()
         self.code_digits = settings.code_digits
         self._authorize_url = settings.supabase_browser_url + "/auth/v1/authorize"
@@ -61,6 +66,7 @@ class SupabaseProvider:
         self._sessions = Sessions(settings, database, self.gotrue)
         self._arrivals = Arrivals(passwords, self._sessions)
         self._mailing = Mailing(database, self.gotrue, self._requests, passwords, settings.signup_policy, seals)
+        self._changes = PasswordChanges(settings, database, self.gotrue, passwords, self._sessions, mailer)
         self._accounts = Accounts(self.gotrue, passwords)
         self._keys = PublicKeys(self.gotrue)
         self._offered = Offered(self.gotrue)
@@ -80,9 +86,9 @@ class SupabaseProvider:
             return None
         opened = self._requests.open_address(redirect_to)
         if opened is None:
-            return PendingLink(email=None, requested_by=None, age_seconds=None)
+            return PendingLink(None, None, None, sets="new" if kind == "recovery" else None)
         age = max(0, int(time.time()) - opened.asked_at)
-        return PendingLink(opened.request.email, opened.request.requested_by, age)
+        return PendingLink(opened.request.email, opened.request.requested_by, age, SETS.get(opened.request.kind))
 
     def find_target(self, redirect_to: str | None) -> str | None:
         if redirect_to is None or not self._requests.is_callback(redirect_to):
@@ -91,18 +97,25 @@ class SupabaseProvider:
         return opened.request.redirect_to if opened else None
 
     def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:
+        answer, request = self._verify_link("email", token, redirect_to, asker)
+        return self._arrivals.by_mail(answer, request, asker)
+
+    def _verify_link(
+        self, kind: Literal["email", "recovery"], token: str, redirect_to: str | None, asker: Asker
+    ) -> tuple[AuthResponse, Request | None]:
+        """What GoTrue says to it, and what it was asked for with, if it says so. Raises LinkExpired…"""
         opened = self._requests.open_address(redirect_to)
+        request = opened.request if opened and opened.request.email else None  # not Google's, seen by its asker
+        if request and (request.kind == "recovery") != (kind == "recovery"):
+            raise LinkExpired()
         tries = self._tries.of_unsealed_link(asker.address)
-        if opened and opened.request.email:
-            tries = self._tries.of_sealed_link(asker.address, opened.request.email)
-        else:  # also Google's, which its asker has seen, and not in a mail
-            opened = None
+        if request and request.email:
+            tries = self._tries.of_sealed_link(asker.address, request.email)
         try:
             with self._one_use.of_link(token), tries:
-                answer = self.gotrue.client(asker).verify_otp({"token_hash": token, "type": "email"})
+                return self.gotrue.client(asker).verify_otp({"token_hash": token, "type": kind}), request
         except FAILURES as error:
             raise translate_try(error) from error
-        return self._arrivals.by_mail(answer, opened.request if opened else None, asker)
 
     def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
         address = to_ascii_domain(email)
@@ -114,6 +127,7 @@ class SupabaseProvider:
         return self._arrivals.by_mail(answer, None, asker)
 
     def sign_in_with_password(self, email: str, password: str, asker: Asker) -> SignIn:
+        check_bytes(password)
         began = time.monotonic()
         try:
             answer = self.gotrue.client(asker).sign_in_with_password(
@@ -131,18 +145,22 @@ class SupabaseProvider:
     def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
         self._mailing.sign_up(email, password, name, redirect_to, asker)
 
-    def request_reset(self, email: str, redirect_to: str, asker: Asker) -> None:  # noqa: ARG002
-        raise NotOffered()
+    def request_reset(self, email: str, redirect_to: str, asker: Asker) -> None:
+        self._mailing.request_reset(email, redirect_to, asker)
 
     def confirm_recovery(
         self, token: str, redirect_to: str | None, password: str, asker: Asker
     ) -> tuple[SignIn, list[str]]:
-        raise NotOffered()
+        self._mailing.check_strength(password, asker)
+        answer, request = self._verify_link("recovery", token, redirect_to, asker)
+        sign_in = self._arrivals.by_recovery(answer, request, password, asker)
+        self._changes.tell(sign_in.user["email"])
+        return sign_in, []  # revoked with all of the person's: there is no list
 
     def change_password(
-        self, caller: Caller, email: str, access_token: str, current: str | None, password: str
+        self, caller: Caller, email: str, access_token: str, current: str | None, password: str, asker: Asker
     ) -> list[str]:
-        raise NotOffered()
+        return self._changes.change(caller, email, access_token, current, password, asker)
 
     def google_url(self, redirect_to: str, asker: Asker) -> str:
         request = Request.new("google", None, asker.browser, redirect_to)

@@ -21,7 +21,7 @@ from services.auth.seals import derive
 
 LINK_SECONDS = 86_400  # GoTrue's longest: how long its links live is its own setting
 
-Kind = Literal["link", "signup", "google"]
+Kind = Literal["link", "signup", "google", "recovery"]
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,15 @@ class Sessions:
             return None
         return SignedOut(**ended) if ended else None
 
+    def end_others(self, caller: Caller) -> list[str]:
+        """Of a person whose password GoTrue has just changed, which ended them there: their ids."""
+        ended: list[str] = self._repeat(
+            lambda: self._database.call(
+                "end_other_supabase_sessions", user_id=caller.user_id, kept_session=caller.session_id
+            )
+        )["ended"]
+        return ended
+
     def end_at_gotrue(self, access_token: str) -> None:
         """A session that was opened and may not come in: soon, in the background."""
         self._ending.by_access_token(access_token, None, None)
