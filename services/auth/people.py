@@ -61,11 +61,25 @@ def _make(parts: Parts, caller: UUID, email: str, name: str) -> dict[str, Any] |
 
 
 def update_user(parts: Parts, caller: UUID, user_id: UUID, changes: UserChanges) -> dict[str, Any]:
-    """Raises DatabaseRefusal 403 and 404."""
+    """Raises DatabaseRefusal 403, 404 and 409."""
     wanted = changes.model_dump(include=changes.model_fields_set)
-    user: dict[str, Any] = parts.database.call("update_user", caller=caller, user_id=user_id, changes=wanted)
+    role = wanted.pop("role", None)
+    user: dict[str, Any] = {}
+    if role is not None:
+        user = _set_role(parts, caller, user_id, role)
+    if wanted or role is None:
+        user = parts.database.call("update_user", caller=caller, user_id=user_id, changes=wanted)
     if "name" in wanted:
         parts.provider.rename_account(user_id, user["name"])
+    return user
+
+
+def _set_role(parts: Parts, caller: UUID, user_id: UUID, role: str) -> dict[str, Any]:
+    answer = parts.database.call("set_role", caller=caller, user_id=user_id, role=role)
+    user: dict[str, Any] = answer["user"]
+    if answer["lost"]:
+        log.info("role_lost", account=str(user_id), by=str(caller))
+        parts.notices.disconnect(user_id=str(user_id))
     return user
 
 

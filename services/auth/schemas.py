@@ -171,6 +171,9 @@ class UserChanges(Input):
 
     name: Name = Field(default_factory=str, description="1 to 80 code points, trimmed, without control characters")
     avatar_url: Annotated[Text | None, AfterValidator(_no_upload)] = None
+    role: Literal["admin", "member"] = Field(
+        default_factory=lambda: "member", description="admins only; the last stays"
+    )
 
 
 class UserPage(Output):

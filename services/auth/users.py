@@ -27,7 +27,7 @@ class LastAdmin(Conflict):
 
 @api.on("GET", "/users", errors=(AccountUnknown,))
 def list_users(caller: Caller, query: UserQuery) -> Answer[UserPage]:
-    """People by name, page by page; ``query`` is part of a name or a whole email."""
+    """People by name, page by page; ``query`` is part of a name or a whole email. Admins see emails and roles."""
     return Answer(
         parts().database.call(
             "list_users", caller=caller.user_id, query=query.query, page_limit=query.limit, cursor=query.cursor
@@ -50,9 +50,12 @@ def create_user(caller: Caller, body: NewUser) -> Answer[User]:
     return Answer(people.create_user(parts(), caller.user_id, body))
 
 
-@api.on("PUT", "/users/<uuid:user_id>", errors=(AccountUnknown, NotAllowed, OriginNotAllowed, UserNotFound))
+@api.on("PUT", "/users/<uuid:user_id>", errors=(AccountUnknown, NotAllowed, OriginNotAllowed, UserNotFound, LastAdmin))
 def update_user(caller: Caller, user_id: UUID, body: UserChanges) -> Answer[User]:
-    """Changes oneself, or as an admin anybody; what is left out stays."""
+    """Changes oneself, or as an admin anybody; what is left out stays. Only admins change roles, their own too.
+
+    Whoever loses one has their sockets closed and needs a fresh token; their sessions go on.
+    """
     return Answer(people.update_user(parts(), caller.user_id, user_id, body))
 
 

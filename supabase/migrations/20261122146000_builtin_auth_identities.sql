@@ -23,7 +23,7 @@ create function builtin_auth.sign_in_by_identity(
     issuer text, subject text, email text, once text, once_seconds integer, newcomer jsonb,
     refresh_hash text, idle_seconds integer, session_seconds integer
 ) returns jsonb
-language plpgsql security invoker set search_path = '' set lock_timeout = '2s'
+language plpgsql security invoker set search_path = ''
 as $$
 declare
     account builtin_auth.accounts;

@@ -8,7 +8,7 @@ import pytest
 from tests.auth.conftest import Owner
 from tests.conftest import Database
 
-TABLES = {"accounts", "inbox", "links", "refresh_tokens", "sessions", "signing_keys"}
+TABLES = {"accounts", "identities", "inbox", "links", "refresh_tokens", "sessions", "signing_keys"}
 
 
 def test_every_table_has_row_level_security_and_a_policy_for_the_services(owner: Owner) -> None:
@@ -128,6 +128,7 @@ def test_the_sweep_removes_what_is_over_and_keeps_what_counts(owner: Owner) -> N
     counts = {name: owner(f"select count(*) from builtin_auth.{name}")[0][0] for name in TABLES}
     assert counts == {
         "accounts": 1,
+        "identities": 0,
         "inbox": 1,
         "links": 1,
         "refresh_tokens": 2,

@@ -53,7 +53,14 @@ def test_pages_follow_each_other_without_gap(cho: Visitor) -> None:
 
 
 def test_only_oneself_and_admins_see_an_address(cho: Visitor, ben: Visitor, ann: Visitor) -> None:
-    assert all("email" not in user for user in cho.call("GET", "/users").get_json()["users"])
+    listed = cho.call("GET", "/users").get_json()["users"]
+    assert all({"email", "role"}.isdisjoint(user) for user in listed)
+    listed = ann.call("GET", "/users").get_json()["users"]
+    assert [(user["email"], user["role"]) for user in listed] == [
+        (ann.email, "admin"),
+        (ben.email, "member"),
+        (cho.email, "member"),
+    ]
     path = f"/users/{ben.user['id']}"
     assert "email" not in cho.call("GET", path).get_json()
     assert ben.call("GET", path).get_json()["email"] == ben.email
@@ -61,12 +68,14 @@ def test_only_oneself_and_admins_see_an_address(cho: Visitor, ben: Visitor, ann:
 
 
 def test_nobody_is_not_there_and_a_stranger_is_not_let_in(cho: Visitor) -> None:
+    """One seed showed what it had of people to whoever asked."""
     missing = cho.call("GET", f"/users/{uuid.uuid4()}")
     assert (missing.status_code, missing.get_json()["code"]) == (404, "user_not_found")
     assert cho.call("GET", "/users/cho").status_code == 404
     stranger = Visitor(cho.app, "")
-    for path in ("/users", f"/users/{cho.user['id']}"):
-        assert stranger.call("GET", path).status_code == 401
+    for path in ("/users", f"/users?query={cho.email}", f"/users/{cho.user['id']}", f"/users/{uuid.uuid4()}"):
+        answer = stranger.call("GET", path)
+        assert (answer.status_code, list(answer.get_json())) == (401, ["code", "message"])
 
 
 @pytest.mark.parametrize(
