@@ -27,8 +27,8 @@ class Offered:
         self._asked_at = float("-inf")
 
     def has(self, way: str) -> bool:
-        """``google``, ``email``…; nobody waits while another asks."""
-        if self._lock.acquire(blocking=False):
+        """``google``, ``email``…; once the list is known nobody waits while another asks for a newer one."""
+        if self._lock.acquire(blocking=self._external is None):
             try:
                 pause = FIRST_FETCH_SECONDS if self._external is None else REFETCH_SECONDS
                 if time.monotonic() - self._asked_at >= pause:
