@@ -132,7 +132,7 @@ export interface paths {
         /** Sends the browser to Google, which sends it back to ``/auth/callback``. */
         get: operations["begin_google"];
         put?: never;
-        /** Signs in by an id token that Google gave a page or an app. */
+        /** Signs in by an id token that Google gave a page or an app; without Supabase each token counts once. */
         post: operations["sign_in_with_google"];
         delete?: never;
         options?: never;
@@ -221,7 +221,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** People by name, page by page; ``query`` is part of a name or a whole email. */
+        /** People by name, page by page; ``query`` is part of a name or a whole email. Admins see emails and roles. */
         get: operations["list_users"];
         put?: never;
         /**
@@ -244,7 +244,10 @@ export interface paths {
         };
         /** One person; somebody deleted is "Deleted user". */
         get: operations["show_user"];
-        /** Changes oneself, or as an admin anybody; what is left out stays. */
+        /**
+         * Changes oneself, or as an admin anybody; what is left out stays. Only admins change roles, their own too.
+         * @description Changes oneself, or as an admin anybody; what is left out stays. Only admins change roles, their own too. Whoever loses one has their sockets closed and needs a fresh token; their sessions go on.
+         */
         put: operations["update_user"];
         post?: never;
         /**
@@ -314,7 +317,7 @@ export interface components {
     schemas: {
         /**
          * CallbackQuery
-         * @description What Supabase Auth sends a browser back with.
+         * @description What a browser is sent back with: ``request`` is Supabase Auth's, ``state`` Google's own.
          */
         CallbackQuery: {
             /**
@@ -322,6 +325,11 @@ export interface components {
              * @default
              */
             request?: string;
+            /**
+             * State
+             * @default
+             */
+            state?: string;
             /**
              * Code
              * @default
@@ -439,7 +447,7 @@ export interface components {
         };
         /**
          * GoogleRequest
-         * @description ``nonce`` as it was before hashing, when the id token has one.
+         * @description ``nonce`` as it was before hashing, when the id token has one: its claim is the SHA-256 in hex.
          */
         GoogleRequest: {
             /** Id Token */
@@ -768,6 +776,12 @@ export interface components {
              * @default null
              */
             avatar_url?: string | null;
+            /**
+             * Role
+             * @description admins only; the last stays
+             * @enum {string}
+             */
+            role?: "admin" | "member";
         };
         /** UserPage */
         UserPage: {
@@ -1316,6 +1330,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     sign_in_with_google: {
@@ -1349,7 +1372,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description origin_not_allowed, sign_in_refused, email_not_confirmed, not_invited */
+            /** @description origin_not_allowed, sign_in_refused, link_expired, email_not_confirmed, other_identity, not_invited */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1394,12 +1417,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     finish_in_browser: {
         parameters: {
             query?: {
                 request?: string;
+                state?: string;
                 code?: string;
                 error?: string;
                 error_code?: string;
@@ -1426,7 +1459,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description link_expired, other_browser, sign_in_refused, not_invited */
+            /** @description link_expired, other_browser, sign_in_refused, email_not_confirmed, other_identity, not_invited */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1455,6 +1488,15 @@ export interface operations {
             };
             /** @description too_many_requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1851,6 +1893,15 @@ export interface operations {
             };
             /** @description user_not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description last_admin */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
