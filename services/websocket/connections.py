@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -60,7 +59,7 @@ class Connections:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Connection] = {}
-        self._by_user: dict[UUID, dict[str, Connection]] = {}
+        self._by_user: dict[int, dict[str, Connection]] = {}  # by their UUID's number: hashing a UUID is slow
         self._by_session: dict[str, dict[str, Connection]] = {}
         CONNECTIONS.set_function(self.__len__)
         PEOPLE.set_function(lambda: len(self._by_user))
@@ -75,8 +74,10 @@ class Connections:
     def find(self, connection_id: str) -> Connection | None:
         return self._by_id.get(connection_id)
 
-    def list_of_user(self, user_id: UUID) -> tuple[Connection, ...]:
-        return tuple(self._by_user.get(user_id, {}).values())
+    def list_of_user(self, number: int) -> tuple[Connection, ...]:
+        """``number``: ``user_id.int``."""
+        of_user = self._by_user.get(number)
+        return tuple(of_user.values()) if of_user else ()
 
     def list_of_session(self, session_id: str) -> tuple[Connection, ...]:
         return tuple(self._by_session.get(session_id, {}).values())
@@ -84,7 +85,7 @@ class Connections:
     def add(self, connection: Connection) -> bool:
         """True when it is the person's first."""
         self._by_id[connection.id] = connection
-        of_user = self._by_user.setdefault(connection.caller.user_id, {})
+        of_user = self._by_user.setdefault(connection.caller.user_id.int, {})
         of_user[connection.id] = connection
         self._by_session.setdefault(connection.caller.session_id, {})[connection.id] = connection
         return len(of_user) == 1
@@ -93,7 +94,7 @@ class Connections:
         """True when it was the person's last."""
         del self._by_id[connection.id]
         self._leave(self._by_session, connection.caller.session_id, connection)
-        return self._leave(self._by_user, connection.caller.user_id, connection)
+        return self._leave(self._by_user, connection.caller.user_id.int, connection)
 
     def renew(self, connection: Connection, caller: Caller) -> None:
         """The same person shows a fresh token, perhaps of another session."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from uuid import UUID
 
 from prometheus_client import Counter
 
@@ -20,7 +19,8 @@ TURN_SECONDS = 0.005  # of uninterrupted writing, before reads, pings and slow c
 DELIVERED = Counter("pulse_socket_deliveries_total", "Events accepted from the other services")
 WRITTEN = Counter("pulse_socket_events_written_total", "Events given to clients: written, or waiting to be")
 
-Addressed = tuple[Sequence[UUID], Sequence[Frame]]
+Addressed = tuple[Sequence[int], Sequence[Frame]]
+"""Frames for people, who are the numbers of their UUIDs."""
 
 
 def encode(request: DeliverRequest) -> list[Addressed]:
@@ -38,7 +38,7 @@ def encode(request: DeliverRequest) -> list[Addressed]:
                 frames.append(encode_event(event.event, event.data))
             except ValueError as error:
                 problems.append({"field": f"{place}.data", "problem": str(error)})
-        addressed.append((tuple(dict.fromkeys(delivery.to)), frames))
+        addressed.append((tuple(dict.fromkeys(user_id.int for user_id in delivery.to)), frames))
     if problems:
         raise Malformed(fields=problems)
     return addressed
@@ -56,8 +56,8 @@ def deliver(connections: Connections, addressed: Iterable[Addressed]) -> None:
     written = 0
     until = time.monotonic() + TURN_SECONDS
     for to, frames in addressed:
-        for user_id in to:
-            for connection in connections.list_of_user(user_id):
+        for number in to:
+            for connection in connections.list_of_user(number):
                 outbox = connection.outbox
                 for frame in frames:
                     outbox.offer(frame)

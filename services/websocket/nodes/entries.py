@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Sequence
-from uuid import UUID
 
 from services.websocket.fanout import Addressed
 from services.websocket.frames import Frame
@@ -45,7 +44,7 @@ def unpack_deliveries(entry: bytes) -> Iterator[Addressed]:
         people, count = struct.unpack_from("!II", entry, place)
         lengths = struct.unpack_from(f"!{count}I", entry, place + 8)
         place += 8 + 4 * count
-        to = [UUID(bytes=entry[at : at + 16]) for at in range(place, place + 16 * people, 16)]
+        to = [int.from_bytes(entry[at : at + 16]) for at in range(place, place + 16 * people, 16)]
         place += 16 * people
         frames: list[Frame] = []
         for length in lengths:
@@ -77,6 +76,6 @@ def _group(wires: Sequence[bytes], most_bytes: int) -> Iterator[list[bytes]]:
         yield group
 
 
-def _pack(to: Sequence[UUID], wires: Sequence[bytes]) -> bytes:
+def _pack(to: Sequence[int], wires: Sequence[bytes]) -> bytes:
     head = struct.pack(f"!II{len(wires)}I", len(to), len(wires), *map(len, wires))
-    return b"".join((head, *(user_id.bytes for user_id in to), *wires))
+    return b"".join((head, *(number.to_bytes(16) for number in to), *wires))
