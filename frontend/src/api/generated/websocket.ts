@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Writes events to every client of their recipients: all of the request, or, when one is malformed, nothing.
-         * @description Writes events to every client of their recipients: all of the request, or, when one is malformed, nothing. ``accepted`` counts the events of all deliveries, whether their recipients are connected or not.
+         * @description Writes events to every client of their recipients: all of the request, or, when one is malformed, nothing. Any node may be asked; with several of them it answers once Redis has it for all, or 503: then ask again. ``accepted`` counts the events of all deliveries, whether their recipients are connected or not.
          */
         post: operations["deliver"];
         delete?: never;
@@ -33,7 +33,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends the connections of a session, or of a person, as signed out. */
+        /** Ends the connections of a session, or of a person, as signed out: on every node, here before it answers. */
         post: operations["disconnect"];
         delete?: never;
         options?: never;
@@ -114,7 +114,7 @@ export interface components {
         Disconnected: {
             /**
              * Disconnected
-             * @description clients that were connected here
+             * @description clients that were connected to the node that was asked
              */
             disconnected: number;
         };
@@ -225,6 +225,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     disconnect: {
@@ -278,6 +287,15 @@ export interface operations {
             };
             /** @description malformed */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
