@@ -1,4 +1,4 @@
-"""Kills and freezes what it was given, at random but as the seed says, and writes down what it did."""
+"""Kills, freezes and restarts what it was given, and writes down what it did."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
 
 from tests.system.processes import Process
 
-PAUSES = (0.5, 4.0)  # between two of its acts
+PAUSES = (0.5, 4.0)  # between two random acts
 DOWN_SECONDS = (0.5, 3.0)
 FROZEN_SECONDS = (5.0, 20.0)
 
@@ -27,7 +27,6 @@ class Target:
 
     process: Process
     workers: bool = False
-    may_kill: bool = True
 
     @property
     def name(self) -> str:
@@ -35,99 +34,120 @@ class Target:
 
 
 class Nemesis:
-    """Two threads, each with one thing broken at a time; ``stop`` heals all."""
+    """A thread for each of ``plans``, which are given the nemesis and do what they want with it."""
 
-    def __init__(
-        self, targets: Sequence[Target], seed: int, *, at_once: int = 2, frozen: tuple[float, float] = FROZEN_SECONDS
-    ) -> None:
+    def __init__(self, *plans: Callable[[Nemesis], None]) -> None:
         self.did: list[tuple[float, str]] = []
         self.counts: Counter[str] = Counter()
-        self.last_killed: dict[str, float] = {}
-        self._targets, self._frozen_seconds = targets, frozen
         self._began = time.monotonic()
         self._stopping = threading.Event()
-        self._busy: set[str] = set()
-        self._lock = threading.Lock()
+        self._held: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._faults: list[BaseException] = []
         self._threads = [
-            threading.Thread(target=self._run, args=[random.Random(f"{seed}/{number}")], name=f"nemesis-{number}")
-            for number in range(at_once)
+            threading.Thread(target=self._run, args=[plan], name=f"nemesis-{number}")
+            for number, plan in enumerate(plans)
         ]
 
     def start(self) -> None:
+        self._began = time.monotonic()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
         """What is broken is mended first. Raises what went wrong in its own work."""
         self._stopping.set()
+        self.finish()
+
+    def finish(self) -> None:
+        """The same once all plans are done."""
         for thread in self._threads:
             thread.join()
         if self._faults:
             raise self._faults[0]
 
-    def _run(self, chance: random.Random) -> None:
-        try:
-            while not self._stopping.wait(chance.uniform(*PAUSES)):
-                self.act(chance)
-        except BaseException as fault:
-            self._faults.append(fault)
+    def pause(self, seconds: float) -> bool:
+        """False when it is to stop."""
+        return not self._stopping.wait(seconds)
 
-    def act(self, chance: random.Random) -> None:
-        """One disturbance of something that is whole, and its mending."""
-        with self._lock:
-            whole = [target for target in self._targets if target.name not in self._busy]
-            if not whole:
-                return
-            target = chance.choice(whole)
-            self._busy.add(target.name)
-        try:
-            if target.may_kill and chance.random() < 0.5:
-                self.kill(target, chance.uniform(*DOWN_SECONDS), a_worker=target.workers and chance.random() < 0.5)
-            else:
-                self.freeze(
-                    target, chance.uniform(*self._frozen_seconds), a_worker=target.workers and chance.random() < 0.5
-                )
-        finally:
-            with self._lock:
-                self._busy.discard(target.name)
+    @contextmanager
+    def whole(self, target: Target) -> Iterator[None]:
+        """Waits until no other plan is at it, and keeps them away."""
+        with self._held[target.name]:
+            yield
 
     def kill(self, target: Target, seconds: float, *, a_worker: bool = False) -> None:
         """Kill -9; it is started again after so many seconds. A worker is started again by its master."""
-        if a_worker and (worker := self._find_worker(target)):
-            self._note(f"kill -9 of worker {worker} of {target.name}", "kills")
-            with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
+        if a_worker and (worker := _find_worker(target)):
+            self._note(f"kill -9 of a worker of {target.name}", "kills")
+            _send(worker, signal.SIGKILL)
             return
         self._note(f"kill -9 of {target.name}, started again after {seconds:.1f} s", "kills")
-        self.last_killed[target.name] = time.time()
         target.process.kill()
-        self._stopping.wait(seconds)
+        self.pause(seconds)
         target.process.start()
         target.process.wait_until_ready()
 
     def freeze(self, target: Target, seconds: float, *, a_worker: bool = False) -> None:
-        worker = self._find_worker(target) if a_worker else None
-        self._note(f"SIGSTOP of {f'worker {worker} of ' if worker else ''}{target.name} for {seconds:.1f} s", "freezes")
+        worker = _find_worker(target) if a_worker else None
+        self._note(f"SIGSTOP of {'a worker of ' if worker else ''}{target.name} for {seconds:.1f} s", "freezes")
         if worker:
-            with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGSTOP)
+            _send(worker, signal.SIGSTOP)
         else:
             target.process.pause()
-        self._stopping.wait(seconds)
+        self.pause(seconds)
         if worker:
-            with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGCONT)
+            _send(worker, signal.SIGCONT)
         else:
             target.process.resume()
 
-    def _find_worker(self, target: Target) -> int | None:
-        with suppress(psutil.NoSuchProcess):
-            children = psutil.Process(target.process.pid).children()
-            if children:
-                return int(children[0].pid)
-        return None
+    def restart(self, target: Target) -> None:
+        """As one who brings a new version: SIGTERM, and the next when this one is ready."""
+        began = time.monotonic()
+        target.process.stop()
+        ended = time.monotonic()
+        target.process.start()
+        target.process.wait_until_ready()
+        self._note(
+            f"restart of {target.name}: ended in {ended - began:.1f} s, ready {time.monotonic() - ended:.1f} s later",
+            "restarts",
+        )
+
+    def _run(self, plan: Callable[[Nemesis], None]) -> None:
+        try:
+            plan(self)
+        except BaseException as fault:
+            self._faults.append(fault)
 
     def _note(self, what: str, kind: str) -> None:
         self.counts[kind] += 1
         self.did.append((time.monotonic() - self._began, what))
+
+
+def at_random(targets: Sequence[Target], seed: str) -> Callable[[Nemesis], None]:
+    """One thing broken after the other, until the nemesis is stopped."""
+    chance = random.Random(seed)
+
+    def plan(nemesis: Nemesis) -> None:
+        while nemesis.pause(chance.uniform(*PAUSES)):
+            target = chance.choice(targets)
+            a_worker = target.workers and chance.random() < 0.5
+            with nemesis.whole(target):
+                if chance.random() < 0.5:
+                    nemesis.kill(target, chance.uniform(*DOWN_SECONDS), a_worker=a_worker)
+                else:
+                    nemesis.freeze(target, chance.uniform(*FROZEN_SECONDS), a_worker=a_worker)
+
+    return plan
+
+
+def _find_worker(target: Target) -> int | None:
+    with suppress(psutil.NoSuchProcess):
+        children = psutil.Process(target.process.pid).children()
+        if children:
+            return int(children[0].pid)
+    return None
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # its master may have ended it
+        os.kill(pid, number)

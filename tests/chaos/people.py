@@ -29,11 +29,11 @@ class Group:
     members: list[Person] = field(default_factory=list)
 
 
-async def sign_in_all(auth: Service, count: int) -> list[Person]:
+async def sign_in_all(auth: Service, count: int, seed: int) -> list[Person]:
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def sign_in(number: int) -> Person:
-        email = f"person{number}@example.org"
+        email = f"person{number}.{seed}@example.org"
         async with turns:
             await auth.ask("POST", "/auth/login", json={"email": email})
             mails: list[dict[str, str]] = []

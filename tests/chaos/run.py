@@ -44,14 +44,13 @@ class Report:
         sys.stdout.flush()
 
 
-async def run(
-    world: World, options: Options, trouble: Callable[[], Nemesis | None], *, end: Callable[[], None]
-) -> Report:
-    """``trouble`` starts what goes wrong while people write; ``end`` mends it. Raises AssertionError."""
+async def run(world: World, options: Options, nemesis: Nemesis, end: Callable[[], None]) -> Report:
+    """``nemesis`` is started as people begin to write; ``end`` (its stop or finish) is called when they have written
+    all. Raises AssertionError."""
     report = Report(options)
     try:
         async with make_client() as client:
-            await _run(world, options, report, Service(world.chat_urls, client), trouble, end)
+            await _run(world, options, report, Service(world.chat_urls, client), nemesis, end)
     finally:
         report.write()
     return report
@@ -62,13 +61,13 @@ async def _run(
     options: Options,
     report: Report,
     chat: Service,
-    trouble: Callable[[], Nemesis | None],
+    nemesis: Nemesis,
     end: Callable[[], None],
 ) -> None:
     chance = random.Random(options.seed)
     truth, work, counts = Truth(world.stack.database), Work(), Counter[str]()
     auth = Service([world.stack.urls["auth"]], chat.client)
-    report.people = people = await sign_in_all(auth, options.people)
+    report.people = people = await sign_in_all(auth, options.people, options.seed)
     report.groups = groups = await make_groups(chat, people, options.groups, chance)
     followers = [
         Follower(person.id, person.token, world.node_urls, chat, counts, random.Random(chance.random()))
@@ -79,12 +78,11 @@ async def _run(
         reader.start()
     for follower in followers:
         follower.start()
-    nemesis: Nemesis | None = None
     try:
         await wait_for_quiet(truth, followers, 60)
         before = {process.name: measure(process) for process in world.processes}
         began = time.monotonic()
-        nemesis = trouble()
+        nemesis.start()
         try:
             await write_all(chat, groups, options.messages, options.seconds, chance, work)
             report.figures["writing took"] = f"{time.monotonic() - began:.0f} s"
@@ -100,7 +98,7 @@ async def _run(
         report.figures["histories read in"] = f"{time.monotonic() - asked:.1f} s"
         check_messages(histories, work)
         if reader:
-            _check_topic(reader, truth, nemesis, report)
+            _check_topic(reader, truth, world, report)
         report.figures["footprints, before and after"] = "".join(
             f"\n    {name:10} {before[name]}; {after[name]}" for name in before
         )
@@ -118,10 +116,10 @@ def _check_faults(followers: list[Follower]) -> None:
     assert faults == []
 
 
-def _check_topic(reader: TopicReader, truth: Truth, nemesis: Nemesis | None, report: Report) -> None:
+def _check_topic(reader: TopicReader, truth: Truth, world: World, report: Report) -> None:
     """A broker that keeps its records has all events. Of one without memory that was killed: those since."""
     log, there = truth.log(), reader.read_now()
-    killed_at = nemesis.last_killed.get("broker") if nemesis else None
+    killed_at = world.broker.killed_at if world.broker else None
     if killed_at is None:
         wanted = log
     else:
@@ -131,8 +129,7 @@ def _check_topic(reader: TopicReader, truth: Truth, nemesis: Nemesis | None, rep
         wanted = {(row[0], row[1]) for row in rows}
     report.figures["topic"] = (
         f"{len(there & log)} of {len(log)} events; of {len(wanted)} since the broker last lost its memory"
-        f" {len(wanted - there)} are missing; a reader alongside saw {len(reader.seen)},"
-        f" {sum(reader.ids.values()) - len(reader.ids)} of them again"
+        f" {len(wanted - there)} are missing; a reader alongside saw {len(reader.seen)}"
     )
     assert wanted <= there, sorted(wanted - there)[:5]
     assert there | reader.seen <= log
@@ -146,13 +143,13 @@ def _check_footprints(after: dict[str, Footprint]) -> None:
             assert found.files < LARGEST.files, f"{name}: {found}"
 
 
-def _write_figures(report: Report, work: Work, counts: Counter[str], chat: Service, nemesis: Nemesis | None) -> None:
-    report.did = nemesis.did if nemesis else []
+def _write_figures(report: Report, work: Work, counts: Counter[str], chat: Service, nemesis: Nemesis) -> None:
+    report.did = nemesis.did
     seconds = sorted(work.seconds) or [0.0]
     report.figures |= {
         "people": f"{len(report.people)} in {len(report.groups)} groups of"
         f" {sorted(len(group.members) for group in report.groups)}",
-        "nemesis": dict(nemesis.counts) if nemesis else {},
+        "nemesis": dict(nemesis.counts),
         "work": dict(sorted(work.counts.items())),
         "acknowledged after": f"median {median(seconds) * 1000:.0f} ms, p99 {seconds[len(seconds) * 99 // 100]:.1f} s,"
         f" most {seconds[-1]:.1f} s",

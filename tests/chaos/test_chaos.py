@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.nemesis import Nemesis
+from tests.chaos.nemesis import Nemesis, at_random
 from tests.chaos.options import Options
 from tests.chaos.run import run
 from tests.chaos.world import World, running_world
 from tests.conftest import Database
-from tests.engines import Broker, OutsideBroker
+from tests.engines import Broker
 
 pytestmark = pytest.mark.chaos
 
@@ -30,15 +30,10 @@ def test_everybody_sees_the_history_whatever_was_killed_and_frozen(world: World)
     options = Options.read()
     if world.bridge:
         options = replace(options, messages=options.messages // 4, seconds=options.seconds // 2)
-    ours = not isinstance(world.broker, OutsideBroker)
-    targets = [target for target in world.targets() if ours or target.process is not world.broker]
-    nemesis = Nemesis(targets, options.seed)
+    # Two things are broken at a time.
+    nemesis = Nemesis(*(at_random(world.targets(), f"{options.seed}/{number}") for number in range(2)))
 
-    def trouble() -> Nemesis:
-        nemesis.start()
-        return nemesis
-
-    asyncio.run(run(world, options, trouble, end=nemesis.stop))
+    asyncio.run(run(world, options, nemesis, nemesis.stop))
 
     assert nemesis.counts["kills"]
     assert nemesis.counts["freezes"]

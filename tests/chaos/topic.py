@@ -13,11 +13,10 @@ LOOK_SECONDS = 2.0
 
 
 class TopicReader:
-    """``seen``: (conversation_id, seq) of every event; ``ids``: how often each id came."""
+    """``seen``: (conversation_id, seq) of every event."""
 
     def __init__(self, bootstrap: str) -> None:
         self.seen: set[tuple[str, int]] = set()
-        self.ids: dict[str, int] = {}
         self._bootstrap = bootstrap
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topic-reader")
@@ -34,24 +33,24 @@ class TopicReader:
         found: set[tuple[str, int]] = set()
         with _Reading(self._bootstrap) as reading:
             deadline = time.monotonic() + within
-            while not reading.at_end() and time.monotonic() < deadline:
-                for _, key in reading.take():
-                    found.add(key)
+            ends = reading.find_ends()
+            while not reading.is_at(ends) and time.monotonic() < deadline:
+                found.update(reading.take())
         return found
+
+    def _follow(self, reading: _Reading) -> bool:
+        """False when it must begin anew: after a broker without memory was started again a consumer hears no more."""
+        until, before = time.monotonic() + LOOK_SECONDS, len(self.seen)
+        while time.monotonic() < until and not self._stopping.is_set():
+            self.seen.update(reading.take())
+        return len(self.seen) > before or reading.is_at(reading.find_ends())
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 with _Reading(self._bootstrap) as reading:
-                    looked = time.monotonic()
-                    while not self._stopping.is_set():
-                        for event_id, key in reading.take():
-                            self.seen.add(key)
-                            self.ids[event_id] = self.ids.get(event_id, 0) + 1
-                        if time.monotonic() - looked > LOOK_SECONDS:
-                            looked = time.monotonic()
-                            if reading.is_beyond_end():
-                                break  # a broker without memory was started again: from the beginning
+                    while not self._stopping.is_set() and self._follow(reading):
+                        pass
             except KafkaException:
                 self._stopping.wait(0.5)
 
@@ -83,7 +82,7 @@ class _Reading:
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
 
-    def take(self) -> list[tuple[str, tuple[str, int]]]:
+    def take(self) -> list[tuple[str, int]]:
         found = []
         for record in self._consumer.consume(200, 0.3):
             if record.error() or record.value() is None:
@@ -92,18 +91,16 @@ class _Reading:
             assert partition is not None
             assert offset is not None
             self._positions[partition] = offset + 1
-            event = json.loads(record.value() or b"")
-            found.append((event["id"], (event["data"]["conversation_id"], event["data"]["seq"])))
+            data = json.loads(record.value() or b"")["data"]
+            found.append((data["conversation_id"], data["seq"]))
         return found
 
-    def is_beyond_end(self) -> bool:
-        return any(position > end for position, end in self._ends())
+    def find_ends(self) -> dict[int, int]:
+        """The offset after the last record of each partition. Takes a second: one question each."""
+        return {
+            number: self._consumer.get_watermark_offsets(TopicPartition(TOPIC, number), timeout=5)[1]
+            for number in self._positions
+        }
 
-    def at_end(self) -> bool:
-        return all(position >= end for position, end in self._ends())
-
-    def _ends(self) -> list[tuple[int, int]]:
-        return [
-            (position, self._consumer.get_watermark_offsets(TopicPartition(TOPIC, number), timeout=5)[1])
-            for number, position in self._positions.items()
-        ]
+    def is_at(self, ends: dict[int, int]) -> bool:
+        return self._positions == ends

@@ -16,7 +16,7 @@ from ops.guard import Guard
 from ops.ports import find_free_port
 from tests.chaos.nemesis import Target
 from tests.conftest import Database
-from tests.engines import ENVIRONMENT, Broker, RedisServer
+from tests.engines import ENVIRONMENT, Broker, OutsideBroker, RedisServer
 from tests.system.backing import Embedded
 from tests.system.processes import Process, answers, python_module
 from tests.system.stack import Stack
@@ -66,10 +66,12 @@ class World:
         engines: list[Process] = [self.redis, *([self.broker] if self.broker else [])]
         return [self.auth, *self.chats, *self.nodes, *([self.bridge] if self.bridge else []), *engines]
 
-    def targets(self, *, kill_the_broker: bool = True) -> list[Target]:
+    def targets(self) -> list[Target]:
+        """A broker that the environment named is not ours to harm."""
         return [
-            Target(process, workers=process in self.chats, may_kill=process is not self.broker or kill_the_broker)
+            Target(process, workers=process in self.chats)
             for process in self.processes
+            if not isinstance(process, OutsideBroker)
         ]
 
     def heal(self) -> None:

@@ -44,6 +44,7 @@ class Process:
         self._environment = environment
         self._guard = guard
         self._is_ready = is_ready
+        self.killed_at: float | None = None
         self._running: subprocess.Popen[bytes] | None = None
 
     def copy(
@@ -88,8 +89,9 @@ class Process:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """Kill -9 of the whole group: nothing is finished, nothing is said."""
+        """Kill -9 of the whole group: nothing is finished, nothing is said. ``killed_at``: Unix seconds of the last."""
         self._end(signal.SIGKILL)
+        self.killed_at = time.time()
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> None:
         """Asks it to end, and kills what is left of its group after a while."""
