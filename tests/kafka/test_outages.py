@@ -72,7 +72,7 @@ def test_a_broker_that_is_not_there_at_the_start_is_waited_for(
         late.kill()
 
 
-@pytest.mark.parametrize("outage", ["kill", "pause"])
+@pytest.mark.parametrize("outage", ["kill", pytest.param("pause", marks=pytest.mark.chaos)])
 def test_what_is_sent_while_the_broker_is_away_is_published_when_it_is_back(
     room: Room, own_broker: Broker, make_tap: MakeTap, outage: str
 ) -> None:

@@ -51,7 +51,7 @@ class BridgeConsumer:
             "topic.metadata.refresh.interval.ms": 10_000,
         }
         self._consumer = Consumer(options)
-        self.positions = Positions(self._consumer)
+        self.positions = Positions(settings, self._consumer)
 
     def run(self) -> None:
         self._consumer.subscribe([MESSAGES, USERS], on_revoke=self._forget, on_lost=self._forget)

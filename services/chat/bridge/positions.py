@@ -6,8 +6,11 @@ import time
 
 import structlog
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # its way to export it
 from prometheus_client import Gauge
 
+from services.chat.kafka.connection import connection_options
+from services.chat.kafka.settings import KafkaSettings
 from shared.errors import Unavailable
 
 CHECK_SECONDS = 2.0
@@ -19,10 +22,14 @@ log = structlog.get_logger()
 
 
 class Positions:
-    """Of one consumer; ``check`` is called from its thread."""
+    """Of one consumer; ``check`` is called from its thread.
 
-    def __init__(self, consumer: Consumer) -> None:
+    The ends are asked over a connection of their own: on the consumer's each question waits for its long poll.
+    """
+
+    def __init__(self, settings: KafkaSettings, consumer: Consumer) -> None:
         self._consumer = consumer
+        self._admin = AdminClient(connection_options(settings) | {"socket.timeout.ms": int(ANSWER_SECONDS * 1000)})
         self._checked_at = float("-inf")
         self._answered_at = float("-inf")
         self._ends: dict[tuple[str, int], int] = {}
@@ -31,9 +38,10 @@ class Positions:
         if time.monotonic() - self._checked_at < CHECK_SECONDS:
             return
         try:
-            for place in self._consumer.position(self._consumer.assignment()):
-                self._check_one(place)
-            self._consumer.list_topics(timeout=ANSWER_SECONDS)
+            if assigned := self._consumer.assignment():
+                self._check_assigned(self._consumer.position(assigned))
+            else:
+                self._admin.list_topics(timeout=ANSWER_SECONDS)
             self._answered_at = time.monotonic()
         except KafkaException as error:
             log.warning("positions_not_known", cause=str(error))
@@ -49,13 +57,20 @@ class Positions:
             self._ends.pop((topic, partition), None)
             LAG.remove(topic, str(partition))
 
-    def _check_one(self, place: TopicPartition) -> None:
-        first, end = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
-        known = place.offset != OFFSET_INVALID
-        LAG.labels(place.topic, str(place.partition)).set(max(0, end - (place.offset if known else first)))
-        former_end = self._ends.get((place.topic, place.partition), end)
-        self._ends[(place.topic, place.partition)] = end
-        # Not by the position: a broker may count its last batch as one record. Kafka itself says OFFSET_OUT_OF_RANGE.
-        if known and end < former_end:
-            log.warning("log_was_lost", topic=place.topic, partition=place.partition, position=place.offset, end=end)
-            self._consumer.seek(TopicPartition(place.topic, place.partition, first))
+    def _check_assigned(self, places: list[TopicPartition]) -> None:
+        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # published without types
+        asked = {TopicPartition(place.topic, place.partition): latest for place in places}
+        answers = self._admin.list_offsets(asked, request_timeout=ANSWER_SECONDS)
+        ends = {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}
+        for place in places:
+            end = ends[(place.topic, place.partition)]
+            known = place.offset != OFFSET_INVALID
+            if known:
+                LAG.labels(place.topic, str(place.partition)).set(max(0, end - place.offset))
+            former_end = self._ends.get((place.topic, place.partition), end)
+            self._ends[(place.topic, place.partition)] = end
+            # Not by the position: a broker may count its last batch as one record. Kafka says OFFSET_OUT_OF_RANGE.
+            if known and end < former_end:
+                where = {"topic": place.topic, "partition": place.partition}
+                log.warning("log_was_lost", **where, position=place.offset, end=end)
+                self._consumer.seek(TopicPartition(place.topic, place.partition, 0))
