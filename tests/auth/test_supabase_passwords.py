@@ -1,4 +1,7 @@
-"""Passwords at a Supabase project: they count only for whoever had the mail, and tell nobody who is known."""
+"""Passwords at a Supabase project, past our pages and with its own settings.
+
+What holds for every provider is in test_password_sign_up.py, test_password_reset.py and test_password_change.py.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ import pytest
 import requests
 from werkzeug.test import TestResponse
 
+from tests.auth.providers import running
 from tests.auth.supabase_world import Browser, Person, World, follow, link_of, open_world
+from tests.auth.visitor import Visitor
 from tests.conftest import Database
 from tests.standins.mailbox import ReceivedMail
 from tests.standins.real_gotrue import PROGRAM
@@ -64,53 +69,6 @@ def make_known(world: World, name: str, password: str) -> Person:
     person = world.person(name)
     person.keep(person.use(mail_of_sign_up(person, password)))
     return person
-
-
-def test_a_password_counts_once_its_mail_is_used(world: World) -> None:
-    ann = world.person("ann")
-    mail = mail_of_sign_up(ann, HORSE, name="Ann Lee")
-    early, wrong, unknown = log_in(ann, HORSE), log_in(ann, "wrong"), log_in(world.person("nobody"), HORSE)
-    assert early.get_json()["code"] == "invalid_credentials"
-    assert early.get_data() == wrong.get_data() == unknown.get_data()
-    assert ann.keep(ann.use(mail)).user["name"] == "Ann Lee"
-    assert ann.keep(log_in(ann, HORSE)).user["email"] == ann.email
-    assert log_in(ann, STAPLE).status_code == 401
-
-
-def test_a_code_typed_in_the_browser_that_signed_up_counts_as_well_and_one_typed_elsewhere_does_not(
-    world: World,
-) -> None:
-    for name, same in (("ann", True), ("ben", False)):
-        browser, person = Browser(world, f"{name}@example.org"), world.person(name)
-        browser.call("/auth/signup", {"email": browser.email, "password": HORSE})
-        body = {"email": browser.email, "code": world.mail(browser.email).code}
-        answer = browser.call("/auth/confirm", body) if same else person.confirm(**body)
-        assert answer.status_code == 200
-        assert log_in(person, HORSE).status_code == (200 if same else 401)
-
-
-def test_a_stranger_who_signed_up_first_gets_nothing_when_the_owner_comes_by_link(world: World) -> None:
-    stranger, ann = world.person("ann"), world.person("ann")
-    mail_of_sign_up(stranger, STAPLE)
-    ann.enter()
-    assert log_in(stranger, STAPLE).status_code == 401
-    assert ann.call("GET", "/auth/session").status_code == 200
-    assert ann.refresh().status_code == 200
-
-
-def test_a_stranger_who_signed_up_first_gets_nothing_when_the_owner_signs_up_too(world: World) -> None:
-    stranger, ann = world.person("ann"), world.person("ann")
-    mail_of_sign_up(stranger, STAPLE)
-    ann.keep(ann.use(mail_of_sign_up(ann, HORSE)))
-    assert log_in(stranger, STAPLE).status_code == 401
-    assert log_in(ann, HORSE).status_code == 200
-
-
-def test_who_asked_for_a_link_first_may_sign_up_later(world: World) -> None:
-    ann = world.person("ann")
-    ann.ask_for_link()
-    ann.keep(ann.use(mail_of_sign_up(ann, HORSE)))
-    assert log_in(ann, HORSE).status_code == 200
 
 
 def test_a_stranger_behind_auths_back_gets_nothing_either(world: World) -> None:
@@ -175,15 +133,6 @@ def test_a_password_set_elsewhere_in_the_project_makes_nobody_come_in(world: Wor
     assert log_in(ann, HORSE).status_code == 401
 
 
-def test_a_password_of_ones_own_outlives_links_and_strangers_sign_ups(world: World) -> None:
-    ann = make_known(world, "ann", HORSE)
-    mail = mail_of_sign_up(world.person("ann"), STAPLE)  # a known address is mailed a link instead
-    assert "confirm" in mail.link
-    assert ann.use(mail).status_code == 200
-    world.person("ann").enter()
-    assert [log_in(ann, password).status_code for password in (HORSE, STAPLE)] == [200, 401]
-
-
 def test_a_project_that_confirms_by_itself_lets_no_password_count_before_the_mail(open_one: OpenOne) -> None:
     with open_one(auth={"autoconfirm": True}) as world:
         ann = world.person("ann")
@@ -195,36 +144,11 @@ def test_a_project_that_confirms_by_itself_lets_no_password_count_before_the_mai
         assert log_in(ann, STAPLE).status_code == 401
 
 
-def test_every_address_gets_the_same_answer_to_a_sign_up(open_one: OpenOne) -> None:
-    with open_one(SIGNUP="domains:example.org") as world:
-        make_known(world, "ann", HORSE)
-        emails = ["ann@example.org", "ben@example.org", "cho@elsewhere.org", "ben@example.org"]
-        answers = [sign_up(Person(world, email), STAPLE) for email in emails]
-        assert {(one.status_code, one.get_data()) for one in answers} == {
-            (202, b'{"status":"confirmation_sent","code_digits":6}')
-        }
-        weak = [sign_up(Person(world, email), "short") for email in emails]
-        assert {(one.status_code, one.get_json()["fields"][0]["field"]) for one in weak} == {(422, "password")}
-        assert len({one.get_data() for one in weak}) == 1
-        world.provider.close(5.0)
-        assert world.project.mailbox.mails_to("cho@elsewhere.org") == []
-
-
 @pytest.mark.parametrize("password", ["", "x" * 73, "ö" * 37, "a\x00b", 5])
 def test_what_is_no_password_is_malformed(world: World, password: object) -> None:
     for path in ("/auth/login", "/auth/signup"):
         answer = world.person("ann").call("POST", path, json={"email": "ann@example.org", "password": password})
         assert (answer.status_code, answer.get_json()["code"]) == (422, "malformed")
-
-
-def test_wrong_passwords_are_counted_alike_for_known_and_unknown_addresses(world: World) -> None:
-    ann = make_known(world, "ann", HORSE)
-    for person in (ann, world.person("nobody")):
-        answers = [log_in(person, "wrong") for _ in range(11)]
-        assert [one.status_code for one in answers] == [401] * 10 + [429]
-        assert int(answers[-1].headers["Retry-After"]) > 0
-        assert {one.get_data() for one in answers[:10]} == {answers[0].get_data()}
-    assert log_in(ann, HORSE).status_code == 429
 
 
 def test_a_right_password_is_no_try_and_a_wrong_one_takes_as_long_as_an_unknown_address(world: World) -> None:
@@ -236,3 +160,68 @@ def test_a_right_password_is_no_try_and_a_wrong_one_takes_as_long_as_an_unknown_
         assert log_in(person, "wrong").status_code == 401
         times.append(time.monotonic() - began)
     assert min(times) >= 0.5
+
+
+def ask_for_reset(person: Person) -> ReceivedMail:
+    assert person.call("POST", "/auth/password/reset", json={"email": person.email}).status_code == 202
+    return person.world.mail(person.email)
+
+
+def test_a_reset_replaces_a_strangers_password_of_an_address_that_nobody_confirmed(world: World) -> None:
+    stranger, ann = world.person("ann"), world.person("ann")
+    visit_verify(world, mail_of_sign_up(stranger, STAPLE))
+    theirs = straight_from_gotrue(stranger, STAPLE)
+    ann.keep(ann.confirm(**link_of(ask_for_reset(ann)), password=HORSE))
+    assert [log_in(ann, password).status_code for password in (STAPLE, HORSE)] == [401, 200]
+    assert ann.call("GET", "/auth/session").status_code == 200
+    assert theirs.call("GET", "/auth/session").status_code == 401
+    assert theirs.refresh().status_code == 401
+
+
+def test_a_link_to_a_new_password_counts_for_whom_its_seal_names(world: World) -> None:
+    ann, ben = make_known(world, "ann", HORSE), make_known(world, "ben", HORSE)
+    anns, bens = link_of(ask_for_reset(ann)), link_of(ask_for_reset(ben))
+    swapped = {**anns, "redirect_to": bens["redirect_to"], "password": STAPLE}
+    assert ann.confirm(**swapped).get_json()["code"] == "link_expired"
+    assert [log_in(one, HORSE).status_code for one in (ann, ben)] == [200, 200]
+    assert ben.confirm(**bens, password=STAPLE).status_code == 200
+
+
+def test_what_the_project_finds_weak_is_refused_before_the_link_is_used(open_one: OpenOne) -> None:
+    with open_one(auth={"password_min_length": 16}) as world:
+        ann = make_known(world, "ann", HORSE)
+        link = link_of(ask_for_reset(ann))
+        for answer in (ann.confirm(**link, password=STAPLE), ann.change_password(STAPLE, HORSE)):
+            assert (answer.status_code, answer.get_json()["fields"][0]["field"]) == (422, "password")
+        too_long = ann.confirm(**link, password="correct horse " * 6)
+        assert (too_long.status_code, too_long.get_json()["fields"][0]["field"]) == (422, "password")
+        assert ann.confirm(**link, password=f"{HORSE} {STAPLE}").status_code == 200
+
+
+def test_the_same_password_again_is_no_change(world: World) -> None:
+    ann = make_known(world, "ann", HORSE)
+    answer = ann.change_password(HORSE, HORSE)
+    assert (answer.status_code, answer.get_json()["fields"][0]["field"]) == (422, "password")
+    assert ann.change_password(STAPLE, HORSE).status_code == 204
+
+
+def test_a_project_that_fails_changes_nothing_and_signs_nobody_out(world: World) -> None:
+    ann = make_known(world, "ann", HORSE)
+    other = world.person("ann")
+    other.keep(log_in(other, HORSE))
+    with world.project.gateway.faults.inject("bad gateway before", "/auth/v1/user"):
+        assert ann.change_password(STAPLE, HORSE).status_code == 503
+    assert [one.call("GET", "/auth/session").status_code for one in (ann, other)] == [200, 200]
+    assert ann.change_password(STAPLE, HORSE).status_code == 204
+    assert [one.call("GET", "/auth/session").status_code for one in (ann, other)] == [200, 401]
+
+
+def test_with_a_mail_server_of_its_own_auth_tells_of_a_new_password(world: World) -> None:
+    ann, mailbox = make_known(world, "ann", HORSE), world.project.mailbox
+    smtp = {"SMTP_URL": f"smtp://127.0.0.1:{mailbox.port}", "MAIL_FROM": "pulse@example.org"}
+    with running({**world.project.settings, **smtp}) as app:
+        there = Visitor(app, ann.email).keep(log_in(ann, HORSE))
+        before = len(mailbox.mails_to(ann.email))
+        assert there.change_password(STAPLE, STAPLE).status_code == 403
+        assert there.change_password(STAPLE, HORSE).status_code == 204
+        assert mailbox.wait_for(ann.email, before + 1).subject == "Your Pulse password was changed"
