@@ -63,11 +63,12 @@ def test_whoever_has_no_conversation_has_no_messages_and_no_account_is_refused(r
     assert (refusal.value.status, refusal.value.code) == (401, "account_unknown")
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", b'["yesterdayish", "7"]'.hex(), b'["2026-01-01", null, 3]'.hex()])
-def test_a_forged_cursor_is_malformed(room: Room, cursor: str) -> None:
-    with pytest.raises((DatabaseRefusal, Malformed)) as refusal:
-        read(room, room.ann, cursor=cursor)
-    assert refusal.value.status == 422
+def test_a_forged_cursor_is_malformed(room: Room) -> None:
+    for keys in ("nonsense", '["yesterdayish", "7"]', '["2026-01-01", null]', "[null, null]", "[1, 2]", "[]", "null"):
+        for cursor in (keys, keys.encode().hex()):
+            with pytest.raises((DatabaseRefusal, Malformed)) as refusal:
+                read(room, room.ann, cursor=cursor)
+            assert refusal.value.status == 422, keys
 
 
 MANY = """

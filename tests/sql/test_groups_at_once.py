@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -171,3 +172,44 @@ def test_two_deletions_of_one_message_are_one(port: PostgresDatabase) -> None:
         )
     assert sorted(len(deliveries) for deliveries in deleted) == [0] * (THREADS - 1) + [1]
     assert group.log(ann)[-1] == (3, "message.deleted")
+
+
+def test_whoever_was_taken_out_meanwhile_marks_nothing_as_read(port: PostgresDatabase, owner_url: str) -> None:
+    ann, ben = add_person(port, "Ann"), add_person(port, "Ben")
+    group = Group(port, ann, [ben])
+    with psycopg.connect(owner_url) as rival, ThreadPoolExecutor(1) as pool:
+        rival.execute("select remove_member(%s, %s, %s)", [ann.id, group.id, ben.id])
+        reading = pool.submit(group.call, "mark_read", ben, read_seq=1)
+        wait_for_a_waiter(rival)
+        rival.commit()
+        with pytest.raises(DatabaseRefusal, match="Conversation not found"):
+            reading.result(timeout=10)
+
+
+def test_nobody_deleted_stays_in_a_group_they_are_taken_into_meanwhile(port: PostgresDatabase, owner_url: str) -> None:
+    ann, ben, cho = (add_person(port, name) for name in ("Ann", "Ben", "Cho"))
+    group = Group(port, ann, [])
+    with psycopg.connect(owner_url) as rival, ThreadPoolExecutor(1) as pool:
+        rival.execute("select put_member(%s, %s, %s, null)", [ann.id, group.id, ben.id])
+        deleting = pool.submit(port.call, "delete_user", caller=ben.id, user_id=ben.id)
+        wait_for_a_waiter(rival)
+        rival.commit()
+        assert deleting.result(timeout=10) == {"deleted": True}
+        assert group.look(ann)["member_count"] == 1
+
+        rival.execute("select delete_user(%s, %s)", [cho.id, cho.id])
+        joining = pool.submit(group.put, ann, cho)
+        wait_for_a_waiter(rival)
+        rival.commit()
+        with pytest.raises(DatabaseRefusal, match="User not found"):
+            joining.result(timeout=10)
+
+
+def wait_for_a_waiter(owner: psycopg.Connection) -> None:
+    """Until another session of this database waits for a lock."""
+    deadline = time.monotonic() + 10
+    while owner.execute(
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    ).fetchone() == (0,):
+        assert time.monotonic() < deadline, "nobody waited"
+        owner.execute("select pg_stat_clear_snapshot()")
