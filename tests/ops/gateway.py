@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import socketserver
 import subprocess
 import threading
@@ -192,3 +193,20 @@ def serve_mirrors(servers: list[MirrorServer]) -> Iterator[list[MirrorServer]]:
             server.server_close()
         for thread in threads:
             thread.join()
+
+
+def open_socket(port: int, query: str = "transport=websocket") -> socket.socket:
+    """Through a gateway on this port to a mirror: upgraded, and heard from."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client.sendall(
+        f"GET /socket.io/?EIO=4&{query} HTTP/1.1\r\nHost: localhost:{port}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += client.recv(1)
+    assert b" 101 " in head
+    client.sendall(b"?")
+    assert client.recv(1) == b"?"
+    return client

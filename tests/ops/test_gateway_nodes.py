@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ops.ports import find_free_port
-from tests.ops.gateway import Gateway, MirrorServer, find_caddy, run_gateway, run_mirrors, serve_mirrors
+from tests.ops.gateway import Gateway, MirrorServer, find_caddy, open_socket, run_gateway, run_mirrors, serve_mirrors
 from tests.system.waiting import eventually
 
 CADDY = find_caddy() or ""
@@ -38,22 +37,6 @@ class Several:
         finally:
             connection.close()
 
-    def open_socket(self, query: str = "transport=websocket") -> socket.socket:
-        """Upgraded, and heard from."""
-        client = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        client.sendall(
-            f"GET /socket.io/?EIO=4&{query} HTTP/1.1\r\nHost: localhost:{self.port}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += client.recv(1)
-        assert b" 101 " in head
-        client.sendall(b"?")
-        assert client.recv(1) == b"?"
-        return client
-
 
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
@@ -74,7 +57,7 @@ def test_sockets_that_stay_open_are_spread_evenly(several: Several) -> None:
     before = [node.sockets for node in several.sockets]
     with ExitStack() as stack:
         for _ in range(9):
-            stack.enter_context(several.open_socket())
+            stack.enter_context(open_socket(several.port))
         opened = [node.sockets - earlier for node, earlier in zip(several.sockets, before, strict=True)]
     assert opened == [3, 3, 3]
 
@@ -87,7 +70,7 @@ def test_all_that_a_polling_client_sends_comes_to_one_node_and_its_upgrade_too(s
     before = mine.sockets
     with ExitStack() as stack:
         for _ in range(6):
-            stack.enter_context(several.open_socket("transport=websocket&sid=abc"))
+            stack.enter_context(open_socket(several.port, "transport=websocket&sid=abc"))
     assert mine.sockets - before == 6
 
 
