@@ -7,22 +7,27 @@ import os
 import socket
 import struct
 import threading
-from typing import Any
+import time
+from typing import Any, Protocol
 
 import socketio
 
 from tests.websocket.service import Service, wait_until
 
 
+class Reachable(Protocol):
+    url: str
+
+
 class Client:
     """python-socketio's client. It runs a thread for each event, so what it hears may stand in another order."""
 
-    def __init__(self, service: Service, *, transports: list[str] | None = None, reconnect: bool = False) -> None:
+    def __init__(self, service: Reachable, *, transports: list[str] | None = None, reconnect: bool = False) -> None:
         self._service, self._transports = service, transports
         self._lock = threading.Lock()
         self.heard: list[tuple[str, Any]] = []
         self.errors: list[Any] = []
-        self.connects = 0
+        self.connected_at: list[float] = []
         self.ends: list[str] = []
         self.io = socketio.Client(reconnection=reconnect, reconnection_delay=0.1, reconnection_delay_max=0.3)
         self.io.on("*", self._hear)
@@ -35,7 +40,11 @@ class Client:
             self.heard.append((event, data))
 
     def _connected(self) -> None:
-        self.connects += 1
+        self.connected_at.append(time.monotonic())
+
+    @property
+    def connects(self) -> int:
+        return len(self.connected_at)
 
     def connect(self, token: str | None = None, headers: dict[str, str] | None = None) -> Client:
         """Raises socketio.exceptions.ConnectionError when refused."""
