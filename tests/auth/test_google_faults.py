@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -50,6 +53,30 @@ def test_a_provider_that_hangs_is_waited_for_once_and_not_by_everybody(make_app:
     assert [answer.status_code for answer in answers] == [503] * 8
     assert time.monotonic() - began < 7  # the time limit once, on a busy machine
     assert issuer.asked == ["/.well-known/openid-configuration"]
+
+
+@pytest.mark.parametrize(("pause", "number"), [(0.5, 1_000), (0, 200), (0, 2)], ids=["drips", "floods", "breaks off"])
+def test_an_answer_without_an_end_is_not_waited_for(make_app: MakeApp, pause: float, number: int) -> None:
+    over = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999999\r\n\r\n")
+            for _ in range(number):
+                connection.sendall(b" " * (10_000 if pause == 0 else 1))
+                if over.wait(pause):
+                    break
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        app = make_app(**settings_for(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        server = threading.Thread(target=serve, args=[listener])
+        server.start()
+        began = time.monotonic()
+        assert Browser(app).open("/auth/google").status_code == 503
+        assert time.monotonic() - began < 9
+        over.set()
+        server.join(10)
 
 
 def test_a_sign_in_that_broke_at_the_provider_goes_on_when_it_is_back(make_app: MakeApp, issuer: OwnIssuer) -> None:
