@@ -1,5 +1,7 @@
 """The gateway of docker-compose.yml, run here: deploy/gateway/Caddyfile with this machine's addresses in it."""
 
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -146,6 +148,8 @@ class Mirror(BaseHTTPRequestHandler):
         self.send_response(101)
         self.send_header("Upgrade", "websocket")
         self.send_header("Connection", "Upgrade")
+        accepted = hashlib.sha1(f"{self.headers['Sec-WebSocket-Key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode())
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(accepted.digest()).decode())
         self.end_headers()
         self.close_connection = True
         self.server.sockets += 1
@@ -206,7 +210,7 @@ def open_socket(port: int, query: str = "transport=websocket") -> socket.socket:
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         head += client.recv(1)
-    assert b" 101 " in head
+    assert b" 101 " in head, head
     client.sendall(b"?")
     assert client.recv(1) == b"?"
     return client
