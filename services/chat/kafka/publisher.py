@@ -71,6 +71,8 @@ class Publisher:
     def check(self) -> None:
         """Raises KafkaException unless the broker answers."""
         self._producer.list_topics(timeout=ANSWER_SECONDS)
+        self._producer.poll(0)
+        self.lost = None  # what was heard before it answered
 
     def listen(self) -> None:
         """Hears what befell the connection meanwhile: ``lost`` says so."""
