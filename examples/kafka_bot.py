@@ -93,7 +93,7 @@ def main() -> None:
             seen[event["id"]] = None
             if len(seen) > 10_000:
                 seen.popitem(last=False)
-        consumer.commit(record, asynchronous=False)
+        consumer.commit(message=record, asynchronous=False)
     consumer.close()
 
 
