@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from services.auth.addresses import to_ascii_domain
 from services.auth.mail.mailer import Mailer
 from services.auth.mail.message import PasswordChangedMail
@@ -13,7 +16,9 @@ from services.auth.supabase.passwords import Passwords, check_bytes
 from services.auth.supabase.sessions import Sessions
 from shared.caller import Caller
 from shared.database import Database
-from shared.errors import NotAllowed
+from shared.errors import NotAllowed, TooManyRequests
+
+CHANGE_SECONDS = 60  # longer than GoTrue may take
 
 
 class PasswordChanges:
@@ -38,23 +43,36 @@ class PasswordChanges:
     def change(
         self, caller: Caller, email: str, access_token: str, current: str | None, password: str, asker: Asker
     ) -> list[str]:
-        """The ids of the sessions it ended. Raises WrongPassword, or Malformed for a weak one."""
+        """The ids of the sessions it ended. Raises WrongPassword, Malformed for a weak one, or TooManyRequests."""
         check_bytes(password)
         user_id = str(caller.user_id)
-        if self._passwords.has_own(user_id):
-            self._check(email, current, asker)
-        try:
-            self._gotrue.client(asker).set_password(access_token, password, current)
-        except FAILURES as error:
-            raise translate(error) from error
-        ended = self._sessions.end_others(caller)
-        self._passwords.note_own(user_id)
+        with self._alone(user_id):
+            if self._passwords.has_own(user_id):
+                self._check(email, current, asker)
+            try:
+                self._gotrue.client(asker).set_password(access_token, password, current)
+            except FAILURES as error:
+                raise translate(error) from error
+            ended = self._sessions.end_others(caller)
+            self._passwords.note_own(user_id)
         self.tell(email)
         return ended
 
     def tell(self, email: str) -> None:
         if self._mailer is not None:
             self._mailer.send(PasswordChangedMail(to=email, link=self._login_url))
+
+    @contextmanager
+    def _alone(self, user_id: str) -> Iterator[None]:
+        """GoTrue compares and sets in two calls: of two changes at once both would find the old password right."""
+        bucket = f"password-change-of:{user_id}"
+        permit = self._database.call("take_permit", bucket=bucket, permits=1, window_seconds=CHANGE_SECONDS)
+        if not permit["allowed"]:
+            raise TooManyRequests(retry_after_seconds=1)
+        try:
+            yield
+        finally:
+            self._database.call("return_permit", bucket=bucket)
 
     def _check(self, email: str, current: str | None, asker: Asker) -> None:
         """GoTrue compares only by opening a session, which is ended again. Raises WrongPassword."""
