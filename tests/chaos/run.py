@@ -4,135 +4,158 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from statistics import median
+from dataclasses import dataclass
 
 from tests.chaos.follower import Follower
 from tests.chaos.footprint import Footprint, measure
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.options import Options
 from tests.chaos.people import Group, Person, make_groups, sign_in_all
+from tests.chaos.report import Report, spread
 from tests.chaos.requests import Service, make_client
 from tests.chaos.topic import TopicReader
 from tests.chaos.verdict import Truth, check_messages, check_views, wait_for_quiet
 from tests.chaos.world import World
 from tests.chaos.writer import Work, write_all
 
+STARTED_SECONDS = 60.0
 QUIET_SECONDS = 120.0  # a lease of the outbox is 30 s, and what a killed process had leased waits for its end
+EPILOGUE_SECONDS = 4.0
+EPILOGUE_QUIET_SECONDS = 45.0
 LARGEST = Footprint(megabytes=400, threads=80, files=400)
 
 
 @dataclass
-class Report:
-    """What happened, for people to read."""
+class Run:
+    """Everything of one run. ``counts`` are those of all clients together."""
 
+    world: World
     options: Options
-    people: list[Person] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
-    did: list[tuple[float, str]] = field(default_factory=list)
-    figures: dict[str, object] = field(default_factory=dict)
+    report: Report
+    chat: Service
+    truth: Truth
+    chance: random.Random
+    people: list[Person]
+    groups: list[Group]
+    followers: list[Follower]
+    counts: Counter[str]
+    work: Work
+    reader: TopicReader | None
 
-    def write(self) -> None:
-        lines = ["", f"chaos run: {self.options}"]
-        lines += [f"  {at:7.1f} s  {what}" for at, what in sorted(self.did)]
-        lines += [f"  {name}: {value}" for name, value in self.figures.items()]
-        sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()
+    async def write(self, messages: int, seconds: float) -> None:
+        await write_all(self.chat, self.groups, messages, seconds, self.chance, self.work)
+
+    async def storm(self, nemesis: Nemesis, end: Callable[[], None]) -> None:
+        """All messages are written, or given up by those who were taken out of their group; then all is whole."""
+        before = self.measure()
+        began = time.monotonic()
+        nemesis.start()
+        try:
+            await self.write(self.options.messages, self.options.seconds)
+            self.report.figures["writing took"] = f"{time.monotonic() - began:.0f} s"
+        finally:
+            await asyncio.to_thread(end)
+        await asyncio.to_thread(self.world.heal)
+        quiet = await wait_for_quiet(self.truth, self.followers, QUIET_SECONDS)
+        self.report.figures["clients converged after healing within"] = f"{quiet:.1f} s"
+        after = self.measure()
+        self.report.figures["largest process of each, before and after"] = "".join(
+            f"\n    {name:10} {before[name]}; {after[name]}" for name in before
+        )
+        _check_footprints(after)
+
+    async def epilogue(self) -> None:
+        """Nothing was restarted for it, and all is as live as ever."""
+        before, began = self.counts.copy(), time.monotonic()
+        await self.write(max(20, self.options.messages // 20), EPILOGUE_SECONDS)
+        await wait_for_quiet(self.truth, self.followers, EPILOGUE_QUIET_SECONDS)
+        self.report.figures["epilogue"] = (
+            f"{time.monotonic() - began:.1f} s, clients {dict(sorted((self.counts - before).items()))}"
+        )
+
+    async def judge(self) -> None:
+        faults = [fault for follower in self.followers for fault in follower.faults]
+        assert faults == []
+        self.truth.check_log()
+        began = time.monotonic()
+        histories = await check_views(self.chat, self.truth, self.people, self.followers)
+        self.report.figures["histories of all people read in"] = f"{time.monotonic() - began:.1f} s"
+        check_messages(histories, self.work)
+        if self.reader:
+            await asyncio.to_thread(self.judge_topic, self.reader)
+
+    def judge_topic(self, reader: TopicReader) -> None:
+        """A broker that keeps its records has all events. Of one without memory that was killed: those since."""
+        log, there = self.truth.log(), reader.read_now()
+        killed_at = self.world.broker.killed_at if self.world.broker else None
+        wanted = log if killed_at is None else self.truth.log(since=killed_at)
+        missing = wanted - there
+        self.report.figures["topic"] = (
+            f"{len(there & log)} of {len(log)} events; of {len(wanted)} since the broker last lost its memory"
+            f" {len(missing)} are missing; a reader alongside saw {len(reader.seen)}"
+        )
+        assert wanted, "the topic shows nothing"
+        assert not missing, sorted(missing)[:5]
+        assert there | reader.seen <= log
+
+    def measure(self) -> dict[str, Footprint]:
+        return {process.name: measure(process) for process in self.world.processes if process.is_running}
+
+    def write_figures(self) -> None:
+        sizes = sorted(len(group.members) for group in self.groups)
+        self.report.figures |= {
+            "people": f"{len(self.people)} in {len(sizes)} groups of {sizes}",
+            "work": dict(sorted(self.work.counts.items())),
+            "acknowledged, with all retries, after": spread(self.work.seconds),
+            "tries that failed": dict(self.chat.failures),
+            "clients": dict(sorted(self.counts.items())),
+        }
 
 
-async def run(world: World, options: Options, nemesis: Nemesis, end: Callable[[], None]) -> Report:
+async def run(world: World, options: Options, nemesis: Nemesis, end: Callable[[], None]) -> None:
     """``nemesis`` is started as people begin to write; ``end`` (its stop or finish) is called when they have written
     all. Raises AssertionError."""
     report = Report(options)
     try:
         async with make_client() as client:
-            await _run(world, options, report, Service(world.chat_urls, client), nemesis, end)
+            await _run(world, options, nemesis, end, report, Service(world.chat_urls, client))
     finally:
+        report.did = nemesis.did
+        report.figures["nemesis"] = dict(nemesis.counts)
         report.write()
-    return report
 
 
 async def _run(
-    world: World,
-    options: Options,
-    report: Report,
-    chat: Service,
-    nemesis: Nemesis,
-    end: Callable[[], None],
+    world: World, options: Options, nemesis: Nemesis, end: Callable[[], None], report: Report, chat: Service
 ) -> None:
-    chance = random.Random(options.seed)
-    truth, work, counts = Truth(world.stack.database), Work(), Counter[str]()
-    auth = Service([world.stack.urls["auth"]], chat.client)
-    report.people = people = await sign_in_all(auth, options.people, options.seed)
-    report.groups = groups = await make_groups(chat, people, options.groups, chance)
+    chance, counts = random.Random(options.seed), Counter[str]()
+    people = await sign_in_all(Service([world.stack.urls["auth"]], chat.client), options.people, options.seed)
+    groups = await make_groups(chat, people, options.groups, chance)
     followers = [
         Follower(person.id, person.token, world.node_urls, chat, counts, random.Random(chance.random()))
         for person in people
     ]
     reader = TopicReader(world.broker.bootstrap) if world.broker else None
+    truth = Truth(world.stack.database)
+    scene = Run(world, options, report, chat, truth, chance, people, groups, followers, counts, Work(), reader)
     if reader:
         reader.start()
     for follower in followers:
         follower.start()
     try:
-        await wait_for_quiet(truth, followers, 60)
-        before = {process.name: measure(process) for process in world.processes}
-        began = time.monotonic()
-        nemesis.start()
-        try:
-            await write_all(chat, groups, options.messages, options.seconds, chance, work)
-            report.figures["writing took"] = f"{time.monotonic() - began:.0f} s"
-        finally:
-            await asyncio.to_thread(end)
-        await asyncio.to_thread(world.heal)
-        report.figures["quiet after healing"] = f"{await wait_for_quiet(truth, followers, QUIET_SECONDS):.1f} s"
-        _check_faults(followers)
-        after = {process.name: measure(process) for process in world.processes}
-        truth.check_log()
-        asked = time.monotonic()
-        histories = await check_views(chat, truth, people, followers)
-        report.figures["histories read in"] = f"{time.monotonic() - asked:.1f} s"
-        check_messages(histories, work)
-        if reader:
-            _check_topic(reader, truth, world, report)
-        report.figures["footprints, before and after"] = "".join(
-            f"\n    {name:10} {before[name]}; {after[name]}" for name in before
-        )
-        _check_footprints(after)
+        await wait_for_quiet(truth, followers, STARTED_SECONDS)
+        await scene.storm(nemesis, end)
+        await scene.epilogue()
+        await scene.judge()
     finally:
-        _write_figures(report, work, counts, chat, nemesis)
+        scene.write_figures()
         for follower in followers:
             await follower.stop()
         if reader:
             await asyncio.to_thread(reader.stop)
-
-
-def _check_faults(followers: list[Follower]) -> None:
-    faults = [fault for follower in followers for fault in follower.faults]
-    assert faults == []
-
-
-def _check_topic(reader: TopicReader, truth: Truth, world: World, report: Report) -> None:
-    """A broker that keeps its records has all events. Of one without memory that was killed: those since."""
-    log, there = truth.log(), reader.read_now()
-    killed_at = world.broker.killed_at if world.broker else None
-    if killed_at is None:
-        wanted = log
-    else:
-        rows = truth.read(
-            "select conversation_id::text, seq from conversation_log where created_at > to_timestamp(%s)", killed_at
-        )
-        wanted = {(row[0], row[1]) for row in rows}
-    report.figures["topic"] = (
-        f"{len(there & log)} of {len(log)} events; of {len(wanted)} since the broker last lost its memory"
-        f" {len(wanted - there)} are missing; a reader alongside saw {len(reader.seen)}"
-    )
-    assert wanted <= there, sorted(wanted - there)[:5]
-    assert there | reader.seen <= log
 
 
 def _check_footprints(after: dict[str, Footprint]) -> None:
@@ -141,18 +164,3 @@ def _check_footprints(after: dict[str, Footprint]) -> None:
             assert found.megabytes < LARGEST.megabytes, f"{name}: {found}"
             assert found.threads < LARGEST.threads, f"{name}: {found}"
             assert found.files < LARGEST.files, f"{name}: {found}"
-
-
-def _write_figures(report: Report, work: Work, counts: Counter[str], chat: Service, nemesis: Nemesis) -> None:
-    report.did = nemesis.did
-    seconds = sorted(work.seconds) or [0.0]
-    report.figures |= {
-        "people": f"{len(report.people)} in {len(report.groups)} groups of"
-        f" {sorted(len(group.members) for group in report.groups)}",
-        "nemesis": dict(nemesis.counts),
-        "work": dict(sorted(work.counts.items())),
-        "acknowledged after": f"median {median(seconds) * 1000:.0f} ms, p99 {seconds[len(seconds) * 99 // 100]:.1f} s,"
-        f" most {seconds[-1]:.1f} s",
-        "failed tries": dict(chat.failures),
-        "clients": dict(sorted(counts.items())),
-    }

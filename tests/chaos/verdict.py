@@ -43,8 +43,10 @@ class Truth:
         """Rows of the outboxes, those given up among them."""
         return {table: int(self.read(f"select count(*) from {table}")[0][0]) for table in ("outbox", "kafka_outbox")}
 
-    def log(self) -> set[tuple[str, int]]:
-        return {(row[0], row[1]) for row in self.read("select conversation_id::text, seq from conversation_log")}
+    def log(self, since: float = 0.0) -> set[tuple[str, int]]:
+        """(conversation_id, seq) of all that happened after ``since``, Unix seconds."""
+        statement = "select conversation_id::text, seq from conversation_log where created_at > to_timestamp(%s)"
+        return {(row[0], row[1]) for row in self.read(statement, since)}
 
     def check_log(self) -> None:
         """From 1 to last_seq in every conversation, without a gap."""

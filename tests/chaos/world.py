@@ -62,17 +62,14 @@ class World:
 
     @property
     def processes(self) -> list[Process]:
-        """All that may fail; not the balancers, which stand for what others run."""
-        engines: list[Process] = [self.redis, *([self.broker] if self.broker else [])]
+        """All that may fail; not the balancers, which stand for what others run, nor a broker that the environment
+        named."""
+        ours = [self.broker] if self.broker and not isinstance(self.broker, OutsideBroker) else []
+        engines: list[Process] = [self.redis, *ours]
         return [self.auth, *self.chats, *self.nodes, *([self.bridge] if self.bridge else []), *engines]
 
     def targets(self) -> list[Target]:
-        """A broker that the environment named is not ours to harm."""
-        return [
-            Target(process, workers=process in self.chats)
-            for process in self.processes
-            if not isinstance(process, OutsideBroker)
-        ]
+        return [Target(process, workers=process in self.chats) for process in self.processes]
 
     def heal(self) -> None:
         for process in self.processes:

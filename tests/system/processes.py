@@ -27,6 +27,8 @@ STOP_SECONDS = 15.0
 class Process:
     """``is_ready`` is asked until it says yes; everything the program prints goes to ``log_path``."""
 
+    killed_at: float | None = None
+
     def __init__(
         self,
         name: str,
@@ -44,7 +46,6 @@ class Process:
         self._environment = environment
         self._guard = guard
         self._is_ready = is_ready
-        self.killed_at: float | None = None
         self._running: subprocess.Popen[bytes] | None = None
 
     def copy(

@@ -63,9 +63,6 @@ def test_a_rolling_restart_loses_nothing(world: World) -> None:
                 nemesis.restart(target)
 
     nemesis = Nemesis(replace_all)
-    report = asyncio.run(
-        run(world, Options(people=20, groups=4, messages=300, seed=2, seconds=10), nemesis, nemesis.finish)
-    )
+    asyncio.run(run(world, Options(people=20, groups=4, messages=300, seed=2, seconds=10), nemesis, nemesis.finish))
 
     assert nemesis.counts == {"restarts": 5}
-    assert report.people
