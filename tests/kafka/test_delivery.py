@@ -165,6 +165,34 @@ def test_as_a_tap_a_broker_that_goes_away_is_noticed_by_nobody_but_readyz(
         system.chat.wait_until_ready()
 
 
+@pytest.mark.chaos
+def test_processes_of_both_ways_run_beside_each_other_and_take_over(system: System) -> None:
+    """Rolling from one way to the other and back, with kills: everything is heard, whoever sent it."""
+    stack = system.stack
+    stack.chat.start()
+    stack.chat.wait_until_ready()
+    ann, ben = system.sign_in("ann"), system.sign_in("ben", "chat")
+    device = ben.connect()
+    room = ann.send("hello", to=ben.id)["conversation_id"]
+    sent = []
+    for number in range(40):
+        sent.append((ann if number % 2 else ben).send(f"number {number}", conversation_id=room))
+    # Killed as they have just answered: what they did not push or publish is the other's.
+    sent += [ann.send(f"to be published {number}", conversation_id=room) for number in range(5)]
+    system.chat.kill()
+    for message in sent:
+        device.wait_for_message(message, within=60)
+    system.chat.start()
+    system.chat.wait_until_ready()
+    pushed = [ben.send(f"to be pushed {number}", conversation_id=room) for number in range(5)]
+    stack.chat.kill()
+    for message in pushed:
+        device.wait_for_message(message, within=60)
+    eventually(lambda: stack.count("from kafka_outbox") == 0, "everything being published", within=60)
+    eventually(lambda: stack.count("from outbox where seq is not null") == 0, "the outbox being done", within=60)
+    leave(ann, ben)
+
+
 def kafka_state(readyz: Http) -> str:
     answer = readyz.request("GET", "/readyz", check=False)
     assert answer.status_code == 200
