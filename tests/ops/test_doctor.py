@@ -452,3 +452,25 @@ def test_nobody_who_reads_on_is_no_traceback_either(tmp_path: Path) -> None:
     doctor.stdout = None
     _, complaint = doctor.communicate(timeout=60)
     assert (doctor.returncode, complaint) == (141, "")
+
+
+WITHOUT = """
+import runpy, sys
+from importlib.machinery import PathFinder
+class Absent:
+    def find_spec(name, path=None, target=None):
+        hidden = name.partition(".")[0] in ("redis", "confluent_kafka")
+        return None if hidden else PathFinder.find_spec(name, path, target)
+sys.meta_path[:] = [Absent if finder is PathFinder else finder for finder in sys.meta_path]
+runpy.run_module("ops.doctor", run_name="__main__")
+"""
+
+
+def test_it_runs_in_auths_container_which_has_only_what_auth_needs(tmp_path: Path) -> None:
+    _, given = command(tmp_path, KAFKA_BOOTSTRAP_SERVERS="kafka:9092", REDIS_URL="redis://redis:6379")
+    words = [sys.executable, "-c", WITHOUT]
+    asked = subprocess.run(words, env=given, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert asked.stderr == ""
+    assert "skip settings: chat's cannot be read here" in asked.stdout
+    assert "skip REDIS_URL: " in asked.stdout
+    assert "skip KAFKA_BOOTSTRAP_SERVERS: " in asked.stdout
