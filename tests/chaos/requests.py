@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 
 ANSWER_SECONDS = 5.0  # a frozen process holds its connections: whoever waits must go elsewhere at some time
+SPARED_SECONDS = 3.0  # one that did not answer is asked last, as balancers have it
 
 
 class Away(Exception):
@@ -34,18 +36,19 @@ class Service:
     urls: list[str]
     client: httpx.AsyncClient
     failures: Counter[str] = field(default_factory=Counter)
+    _silent: dict[str, float] = field(default_factory=dict)
 
     async def ask(
         self, method: str, path: str, *, token: str | None = None, at: int = 0, **arguments: Any
     ) -> tuple[int, Any]:
         """(status, JSON). One try, at the process number ``at`` of those there are. Raises Away or Refused."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url = self._choose(at)
         try:
-            answer = await self.client.request(
-                method, self.urls[at % len(self.urls)] + path, headers=headers, **arguments
-            )
+            answer = await self.client.request(method, url + path, headers=headers, **arguments)
         except httpx.HTTPError as error:
             self.failures[type(error).__name__] += 1
+            self._silent[url] = time.monotonic()
             raise Away(repr(error)) from error
         if answer.status_code >= 500 or answer.status_code == 429:
             self.failures[str(answer.status_code)] += 1
@@ -54,6 +57,11 @@ class Service:
         if answer.status_code >= 400:
             raise Refused(answer.status_code, answer.json()["code"])
         return answer.status_code, body
+
+    def _choose(self, at: int) -> str:
+        turns = self.urls[at % len(self.urls) :] + self.urls[: at % len(self.urls)]
+        before = time.monotonic() - SPARED_SECONDS
+        return next((url for url in turns if self._silent.get(url, before) <= before), turns[0])
 
 
 def make_client() -> httpx.AsyncClient:
