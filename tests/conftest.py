@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,10 +80,23 @@ def administrator(postgres: Cluster) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def database(postgres: Cluster, template: str, administrator: psycopg.Connection) -> Iterator[Database]:
     """A fresh migrated database, dropped after the test."""
+    with clone(postgres, template, administrator) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def file_database(postgres: Cluster, template: str, administrator: psycopg.Connection) -> Iterator[Database]:
+    """One for all tests of a file: for those that only read, and those whose people never meet."""
+    with clone(postgres, template, administrator) as database:
+        yield database
+
+
+@contextmanager
+def clone(postgres: Cluster, template: str, administrator: psycopg.Connection) -> Iterator[Database]:
     name = f"test_{secrets.token_hex(6)}"
     # Copying the files is the cheaper way where nothing waits for a disk.
-    clone = sql.SQL("create database {} template {} strategy file_copy")
-    administrator.execute(clone.format(sql.Identifier(name), sql.Identifier(template)))
+    copy = sql.SQL("create database {} template {} strategy file_copy")
+    administrator.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
     yield Database(postgres.url(name, APP_ROLE, APP_PASSWORD), postgres.url(name))
     administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 

@@ -36,8 +36,18 @@ SITE = "http://localhost:1"
 
 
 @pytest.fixture
-def open_project(database: Database) -> Iterator[Open]:
+def open_project(file_database: Database) -> Iterator[Open]:
     """A project over a migrated database; `auth` fields are GoTrue's options, everything else SupabaseProject's."""
+    yield from _open_projects(file_database)
+
+
+@pytest.fixture
+def open_own_project(database: Database) -> Iterator[Open]:
+    """The same over a database that the test may change."""
+    yield from _open_projects(database)
+
+
+def _open_projects(database: Database) -> Iterator[Open]:
     with ExitStack() as stack:
 
         def make(auth: dict[str, Any] | None = None, **changed: Any) -> SupabaseProject:
@@ -89,9 +99,9 @@ def test_so_has_one_with_legacy_keys_that_signs_with_its_secret(open_project: Op
 
 @pytest.mark.skipif(not PROGRAM, reason="GOTRUE_BIN names no Supabase Auth server")
 def test_so_has_one_with_the_real_supabase_auth_and_no_account_is_left_there(
-    open_project: Open, tmp_path: Path
+    open_own_project: Open, tmp_path: Path
 ) -> None:
-    project = open_project(real_auth=tmp_path)
+    project = open_own_project(real_auth=tmp_path)
     lines = ask(project, tmp_path)
     assert texts(lines, "FAIL") == {}
     assert "works" in texts(lines, "ok")["signing in"]
@@ -194,24 +204,24 @@ def test_a_wrong_legacy_secret_shows_in_signing_in_where_no_key_tells(open_proje
     assert "SUPABASE_JWT_SECRET is another" in failed["signing in"]
 
 
-def test_migrations_that_are_missing_are_counted(open_project: Open, tmp_path: Path) -> None:
-    project = open_project()
+def test_migrations_that_are_missing_are_counted(open_own_project: Open, tmp_path: Path) -> None:
+    project = open_own_project()
     with psycopg.connect(project.database.owner_url) as owner:
         owner.execute("delete from supabase_migrations.schema_migrations where version > '20261122130400'")
     assert "are not applied, the first is 20261122130500" in texts(ask(project, tmp_path), "FAIL")["migrations"]
 
 
-def test_a_database_ahead_of_the_checkout_is_said(open_project: Open, tmp_path: Path) -> None:
-    project = open_project()
+def test_a_database_ahead_of_the_checkout_is_said(open_own_project: Open, tmp_path: Path) -> None:
+    project = open_own_project()
     with psycopg.connect(project.database.owner_url) as owner:
         owner.execute("insert into supabase_migrations.schema_migrations (version) values ('99990101000000')")
     assert "update the checkout" in texts(ask(project, tmp_path), "FAIL")["migrations"]
 
 
 def test_functions_postgrest_has_not_heard_of_are_told_from_ones_that_are_not_there(
-    open_project: Open, tmp_path: Path
+    open_own_project: Open, tmp_path: Path
 ) -> None:
-    project = open_project()
+    project = open_own_project()
     with psycopg.connect(project.database.owner_url) as owner:
         owner.execute("alter function list_migrations rename to away")
     project.postgrest.reload()
@@ -226,8 +236,8 @@ def test_functions_postgrest_has_not_heard_of_are_told_from_ones_that_are_not_th
     assert "publishable key opens nothing" in texts(stale, "skip")
 
 
-def test_a_function_that_anybody_may_call_is_found(open_project: Open, tmp_path: Path) -> None:
-    project = open_project()
+def test_a_function_that_anybody_may_call_is_found(open_own_project: Open, tmp_path: Path) -> None:
+    project = open_own_project()
     with psycopg.connect(project.database.owner_url) as owner:
         owner.execute("grant execute on function list_migrations to anon")
     assert "a function of ours answers it" in texts(ask(project, tmp_path), "FAIL")["publishable key opens nothing"]
