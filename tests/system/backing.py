@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import requests
 
+from services.auth.supabase.mail_templates import NAMES
 from tests.conftest import Database
 from tests.standins.project import AUTHENTICATOR_PASSWORD, SupabaseProject
 from tests.standins.real_gotrue import PROGRAM
@@ -113,9 +114,7 @@ class OnSupabase:
 
     def settings(self, auth_url: str, auth_public_url: str) -> dict[str, str]:
         # Fetched from auth itself, as a self-hosted Supabase Auth does.
-        templates = {
-            name: f"{auth_url}/auth/mail-templates/{name}.html" for name in ("magic_link", "confirmation", "invite")
-        }
+        templates = {name: f"{auth_url}/auth/mail-templates/{name}.html" for name in NAMES}
         auth = {
             "site_url": auth_public_url,
             "templates": templates,
@@ -128,7 +127,7 @@ class OnSupabase:
         return self._project.settings
 
     def mails_to(self, email: str) -> list[dict[str, str]]:
-        if self._project.gateway.is_answering("/auth/v1/otp"):
+        if any(self._project.gateway.is_answering(f"/auth/v1/{path}") for path in ("otp", "recover")):
             return []  # a link works once its mail is out; whoever looks, looks again
         return [{"link": mail.link, "code": mail.code} for mail in reversed(self._project.mailbox.mails_to(email))]
 

@@ -142,6 +142,8 @@ class Door:
 DOORS = [
     Door("auth", "/auth/login", "none"),
     Door("auth", "/auth/confirm", "none"),
+    Door("auth", "/auth/signup", "none"),
+    Door("auth", "/auth/password/reset", "none"),
     Door("auth", "/auth/refresh", "none"),
     Door("auth", "/auth/logout", "person"),
     Door("chat", "/chat/send", "person"),
