@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+# Its own resolver would be imported, a quarter of the start, and never asked: see `patch`.
+os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 with warnings.catch_warnings():
     # It warns at every import that it will be retired. That is known and answered (docs/decisions/0002).
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from socketio.exceptions import ConnectionError as Refused
 
+from ops.guard import Guard
 from tests.engines import RedisServer
 from tests.websocket.clients import Client, RawClient
 from tests.websocket.neighbours import Neighbours
@@ -61,12 +62,21 @@ def make_service(neighbours: Neighbours, tmp_path: Path) -> Iterator[Callable[..
         one.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def nodes_redis(tmp_path_factory: pytest.TempPathFactory, engine_guard: Guard) -> Iterator[RedisServer]:
+    """That of ``nodes``. Tests may empty, freeze and end it, and leave it running; the nodes live through that."""
+    server = RedisServer(tmp_path_factory.mktemp("nodes-redis"), engine_guard)
+    server.up()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
 def nodes(
-    neighbours: Neighbours, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+    neighbours: Neighbours, nodes_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Service]]:
-    """Three nodes on one Redis, with quick timers."""
-    running = start_nodes(3, neighbours, redis_server.url, tmp_path_factory.mktemp("nodes"))
+    """Three nodes on one Redis, with quick timers. Tests may freeze and end them, and leave them running."""
+    running = start_nodes(3, neighbours, nodes_redis.url, tmp_path_factory.mktemp("nodes"))
     yield running
     for node in running:
         node.close()

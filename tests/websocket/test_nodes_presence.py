@@ -21,9 +21,9 @@ def is_online(node: Service, *user_ids: str) -> list[str]:
 
 
 @pytest.fixture
-def mortal(make_service: Callable[..., Service], redis_server: RedisServer) -> Service:
+def mortal(make_service: Callable[..., Service], nodes_redis: RedisServer) -> Service:
     """A fourth node, which the test may end."""
-    return make_service(REDIS_URL=redis_server.url, **{**QUICK_NODE, "PRESENCE_GRACE_SECONDS": "2"})
+    return make_service(REDIS_URL=nodes_redis.url, **{**QUICK_NODE, "PRESENCE_GRACE_SECONDS": "2"})
 
 
 def test_the_first_device_anywhere_and_the_last_one_anywhere_are_told_once(
@@ -106,7 +106,7 @@ def test_after_redis_was_emptied_everyone_is_written_again_and_nobody_is_told_an
     nodes: list[Service],
     connect_raw: ConnectRaw,
     neighbours: Neighbours,
-    redis_server: RedisServer,
+    nodes_redis: RedisServer,
     ann: str,
     ben: str,
     cho: str,
@@ -115,7 +115,7 @@ def test_after_redis_was_emptied_everyone_is_written_again_and_nobody_is_told_an
     bens = [connect_raw(neighbours.sign(ben), to=node) for node in nodes]
     wait_until(lambda: neighbours.presence_of(ann) == neighbours.presence_of(ben) == [True])
     bens[0].close()
-    redis_server.clear()
+    nodes_redis.clear()
     for node in nodes:
         wait_until(lambda node=node: is_online(node, ann, ben) == [ann, ben])  # type: ignore[misc]
     connect_raw(neighbours.sign(cho), to=nodes[1]).close()
@@ -130,7 +130,7 @@ def test_while_redis_is_away_nobody_goes_offline_and_who_went_is_told_afterwards
     nodes: list[Service],
     connect_raw: ConnectRaw,
     neighbours: Neighbours,
-    redis_server: RedisServer,
+    nodes_redis: RedisServer,
     ann: str,
     ben: str,
     cho: str,
@@ -138,7 +138,7 @@ def test_while_redis_is_away_nobody_goes_offline_and_who_went_is_told_afterwards
     connect_raw(neighbours.sign(ann), to=nodes[0])
     bens = connect_raw(neighbours.sign(ben), to=nodes[1])
     wait_until(lambda: neighbours.presence_of(ann) == neighbours.presence_of(ben) == [True])
-    redis_server.pause()
+    nodes_redis.pause()
     away = time.monotonic()
     try:
         bens.close()
@@ -147,7 +147,7 @@ def test_while_redis_is_away_nobody_goes_offline_and_who_went_is_told_afterwards
         wait_until(lambda: time.monotonic() > away + 2.5)
         wait_until(lambda: is_online(nodes[0], ann, ben) == [ann])
     finally:
-        redis_server.resume()
+        nodes_redis.resume()
     wait_until(lambda: neighbours.presence_of(ben) == [True, False])
     wait_until(lambda: neighbours.presence_of(cho) == [True])
     for node in nodes:
