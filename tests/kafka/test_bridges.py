@@ -21,7 +21,10 @@ from tests.system.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
-ROOMS = [str(uuid4()) for _ in range(8)]
+
+@pytest.fixture
+def rooms() -> list[str]:
+    return [str(uuid4()) for _ in range(8)]
 
 
 @pytest.fixture
@@ -48,51 +51,52 @@ def bridges(own_broker: Broker, websocket: Websocket, engine_guard: Guard, tmp_p
         bridge.kill()
 
 
-def publish(broker: Broker, numbers: range) -> None:
+def publish(broker: Broker, rooms: list[str], numbers: range) -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap, "acks": "all", "log_level": 0})
     for number in numbers:
-        for room in ROOMS:
+        for room in rooms:
             producer.produce(MESSAGES, event(number, room), room)
     assert producer.flush(30) == 0
 
 
-def check_all_heard(websocket: Websocket, count: int) -> None:
+def check_all_heard(websocket: Websocket, rooms: list[str], count: int) -> None:
     """Each room's events, in order but for repeats."""
 
     def first_heard(room: str) -> list[int]:
         return list(dict.fromkeys(data["seq"] for data in websocket.data if data["conversation_id"] == room))
 
-    eventually(lambda: all(len(first_heard(room)) == count for room in ROOMS), "everything being heard", within=90)
-    for room in ROOMS:
+    eventually(lambda: all(len(first_heard(room)) == count for room in rooms), "everything being heard", within=90)
+    for room in rooms:
         assert first_heard(room) == list(range(count))
 
 
-def test_two_bridges_share_and_take_over(own_broker: Broker, websocket: Websocket, bridges: list[Process]) -> None:
+def test_two_bridges_share_and_take_over(
+    own_broker: Broker, websocket: Websocket, bridges: list[Process], rooms: list[str]
+) -> None:
     one, two = bridges
-    publish(own_broker, range(50))
-    check_all_heard(websocket, 50)
+    publish(own_broker, rooms, range(50))
+    check_all_heard(websocket, rooms, 50)
     one.kill()
-    publish(own_broker, range(50, 100))
-    check_all_heard(websocket, 100)
+    publish(own_broker, rooms, range(50, 100))
+    check_all_heard(websocket, rooms, 100)
     one.start()
     one.wait_until_ready()
     two.pause()  # longer than its session
-    publish(own_broker, range(100, 150))
-    check_all_heard(websocket, 150)
+    publish(own_broker, rooms, range(100, 150))
+    check_all_heard(websocket, rooms, 150)
     two.resume()
-    publish(own_broker, range(150, 200))
-    check_all_heard(websocket, 200)
+    publish(own_broker, rooms, range(150, 200))
+    check_all_heard(websocket, rooms, 200)
 
 
 def test_a_broker_that_comes_back_empty_is_read_from_its_beginning(
-    own_broker: Broker, websocket: Websocket, bridges: list[Process]
+    own_broker: Broker, websocket: Websocket, bridges: list[Process], rooms: list[str]
 ) -> None:
-    websocket.delivered.clear()
-    publish(own_broker, range(30))
-    check_all_heard(websocket, 30)
+    publish(own_broker, rooms, range(30))
+    check_all_heard(websocket, rooms, 30)
     own_broker.clear()
     make_topics(chat_settings(own_broker.bootstrap), (MESSAGES, USERS), 12, None)
-    publish(own_broker, range(30, 35))
-    check_all_heard(websocket, 35)
+    publish(own_broker, rooms, range(30, 35))
+    check_all_heard(websocket, rooms, 35)
     for bridge in bridges:
         bridge.wait_until_ready()
