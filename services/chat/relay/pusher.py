@@ -19,6 +19,7 @@ from shared.errors import AppError, Unavailable
 from shared.service_client import ServiceClient, ServiceRefused
 
 BATCH_EVENTS = 200
+BATCH_RECIPIENTS = 50_000  # a user id is 39 bytes of what /deliver takes; one event may have more, alone
 WAITING_EVENTS = 2_000  # of up to 32 kB each
 MALFORMED = {400, 413, 422}  # what the websocket service says of the events themselves
 
@@ -132,12 +133,22 @@ class Pusher:
         if ids:
             self._database.call(function, ids=ids)
 
+    def _take_batch(self) -> list[Push]:
+        batch = [self._waiting.popleft()]
+        recipients = len(batch[0].to)
+        while self._waiting and len(batch) < BATCH_EVENTS:
+            recipients += len(self._waiting[0].to)
+            if recipients > BATCH_RECIPIENTS:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
     def _run(self) -> None:
         while True:
             with self._filled:
                 while not self._waiting:
                     self._filled.wait()
-                batch = [self._waiting.popleft() for _ in range(min(BATCH_EVENTS, len(self._waiting)))]
+                batch = self._take_batch()
             try:
                 self.deliver(batch)
             except AppError as error:

@@ -44,7 +44,8 @@ class Sweeper:
             threading.Thread(target=self._run, name="sweeper", daemon=True).start()
 
     def sweep(self) -> int:
-        """Delivers up to SWEEP_EVENTS overdue events and returns how many. Raises AppError when it can't."""
+        """Delivers up to SWEEP_EVENTS overdue events, fewer of large groups, and returns how many.
+        Raises AppError when it can't."""
         pushes = [Push.from_delivery(row) for row in self._database.call("take_outbox", page_limit=SWEEP_EVENTS)]
         if pushes:
             self._pusher.deliver(pushes)
@@ -54,8 +55,8 @@ class Sweeper:
         pause = SWEEP_SECONDS
         while True:
             try:
-                full = self._delivers and self.sweep() == SWEEP_EVENTS
-                pause = 0.0 if full else SWEEP_SECONDS
+                more = self._delivers and self.sweep() > 0
+                pause = 0.0 if more else SWEEP_SECONDS
                 self._measure()
                 self._tidy()
             except AppError as error:
