@@ -14,8 +14,9 @@ from socketio.exceptions import ConnectionError as Refused
 from ops.guard import Guard
 from tests.engines import RedisServer
 from tests.websocket.clients import Client, RawClient
+from tests.websocket.listeners import Listener
 from tests.websocket.neighbours import Neighbours
-from tests.websocket.service import Service, start_nodes
+from tests.websocket.service import Service, start_nodes, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -153,6 +154,33 @@ def connect_raw(service: Service) -> Iterator[Callable[..., RawClient]]:
             return client
 
         yield open_client
+
+
+@pytest.fixture
+def pair(nodes: list[Service]) -> list[Service]:
+    for node in nodes:
+        wait_until(lambda node=node: node.get("/readyz").json()["dependencies"]["redis"] == "ok")  # type: ignore[misc]
+    return nodes[:2]
+
+
+@pytest.fixture
+def listen(
+    connect_raw: Callable[..., RawClient], neighbours: Neighbours
+) -> Iterator[Callable[[Service, str], Listener]]:
+    listening: list[Listener] = []
+
+    def start(node: Service, who: str) -> Listener:
+        listening.append(Listener(connect_raw(neighbours.sign(who), to=node)))
+        return listening[-1]
+
+    yield start
+    for listener in listening:
+        listener.stop()
+
+
+@pytest.fixture
+def listeners(pair: list[Service], listen: Callable[[Service, str], Listener], ann: str) -> list[Listener]:
+    return [listen(node, ann) for node in pair]
 
 
 @pytest.fixture

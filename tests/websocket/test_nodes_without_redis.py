@@ -1,0 +1,113 @@
+"""Redis killed, frozen, demoted or not there yet: live delivery pauses, all else goes on, and then that does too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+
+from tests.engines import RedisServer
+from tests.websocket.clients import RawClient
+from tests.websocket.listeners import Listener, check_all_goes_on
+from tests.websocket.neighbours import Neighbours
+from tests.websocket.service import Service, wait_until
+
+ConnectRaw = Callable[..., RawClient]
+
+
+def test_a_killed_redis_is_503_at_once_sockets_stay_and_all_goes_on_when_it_is_back(
+    pair: list[Service], listeners: list[Listener], nodes_redis: RedisServer, ann: str, cho: str
+) -> None:
+    nodes_redis.kill()
+    wait_until(lambda: pair[0].get("/readyz").json()["dependencies"]["redis"] != "ok")
+    began = time.monotonic()
+    refused = pair[0].post("/deliver", {"deliveries": [{"to": [ann], "events": [{"event": "typing", "data": {}}]}]})
+    assert time.monotonic() - began < 1
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    assert refused.headers["Retry-After"] == "1"
+    assert pair[0].post("/disconnect", {"user_id": cho}).status_code == 503
+    assert pair[0].get("/readyz").status_code == 200  # what is here stays here: another node is no better
+    assert pair[1].metric("pulse_stream_up") == 0
+    nodes_redis.up()
+    check_all_goes_on(pair[1], listeners, ann)
+    for listener in listeners:
+        listener.hear("resync")
+    for node in pair:
+        assert not [line for line in node.log() if line["event"] == "bug" or str(nodes_redis.password) in str(line)]
+
+
+def test_a_frozen_redis_holds_up_nobody_and_all_goes_on_when_it_thaws(
+    pair: list[Service],
+    listeners: list[Listener],
+    connect_raw: ConnectRaw,
+    nodes_redis: RedisServer,
+    neighbours: Neighbours,
+    ann: str,
+    ben: str,
+) -> None:
+    nodes_redis.pause()
+    try:
+        body = {"deliveries": [{"to": [ann], "events": [{"event": "typing", "data": {}}]}]}
+        with ThreadPoolExecutor() as asking:
+            waiting = asking.submit(
+                requests.post,
+                pair[0].url + "/deliver",
+                json=body,
+                headers={"Authorization": pair[0].bearer},
+                timeout=10,
+            )
+            slowest = 0.0
+            while not waiting.done():
+                began = time.monotonic()
+                assert pair[0].get("/healthz").ok
+                slowest = max(slowest, time.monotonic() - began)
+            assert waiting.result().status_code == 503
+        assert slowest < 1
+        wait_until(lambda: pair[0].get("/readyz").json()["dependencies"]["redis"] != "ok")
+        began = time.monotonic()
+        assert pair[0].post("/deliver", body).status_code == 503
+        connect_raw(neighbours.sign(ben), to=pair[0])
+        assert pair[0].get(f"/online?ids={ann},{ben}").json()["online"] == [ann, ben]  # what this node knows itself
+        assert time.monotonic() - began < 1.5
+    finally:
+        nodes_redis.resume()
+    check_all_goes_on(pair[1], listeners, ann)
+    for listener in listeners:
+        listener.hear("resync")
+
+
+def test_a_redis_that_becomes_a_replica_is_as_good_as_away(
+    pair: list[Service], listeners: list[Listener], nodes_redis: RedisServer, free_port: int, ann: str
+) -> None:
+    body = {"deliveries": [{"to": [ann], "events": [{"event": "typing", "data": {}}]}]}
+    with nodes_redis.connect() as connection:
+        connection.replicaof("127.0.0.1", free_port)
+        try:
+            assert pair[0].post("/deliver", body).status_code == 503
+            wait_until(lambda: pair[0].get("/readyz").json()["dependencies"]["redis"] != "ok")
+        finally:
+            connection.replicaof("no", "one")
+    check_all_goes_on(pair[1], listeners, ann)
+    for listener in listeners:
+        listener.hear("resync")
+
+
+def test_a_node_that_starts_without_redis_finds_it_later_and_tells_those_who_came_meanwhile(
+    make_service: Callable[..., Service],
+    listen: Callable[[Service, str], Listener],
+    nodes_redis: RedisServer,
+    ann: str,
+) -> None:
+    nodes_redis.kill()
+    node = make_service(REDIS_URL=nodes_redis.url, RESYNC_SPREAD_SECONDS="1")
+    listeners = [listen(node, ann) for _ in range(20)]
+    nodes_redis.up()
+    for listener in listeners:
+        listener.hear("resync")
+    # Not all at once: each will ask chat for what it missed.
+    told_at = sorted(listener.heard_at[0] for listener in listeners)
+    assert told_at[-1] - told_at[0] > 0.5
+    assert node.metric("pulse_socket_resyncs_total") == 20
+    check_all_goes_on(node, listeners, ann)
