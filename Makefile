@@ -37,7 +37,7 @@ test-fast: ## The tests that need neither a browser nor the whole system
 chaos: ## Kill and freeze parts of a large busy system: PEOPLE=200 GROUPS=20 MESSAGES=10000 SEED=1 SECONDS=240
 	$(PREPARE) run dev
 	@CHAOS_PEOPLE='$(PEOPLE)' CHAOS_GROUPS='$(GROUPS)' CHAOS_MESSAGES='$(MESSAGES)' CHAOS_SEED='$(SEED)' \
-		CHAOS_SECONDS='$(SECONDS)' exec $(VENV) -m pytest -q -s -m chaos tests/chaos $(ARGS)
+		CHAOS_SECONDS='$(SECONDS)' exec $(VENV) -m pytest -q -s -m chaos $(ARGS)
 
 lint: ## ruff, mypy, import-linter, tsc, eslint
 	$(PREPARE) run dev pages

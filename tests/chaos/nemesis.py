@@ -1,4 +1,4 @@
-"""Kills, freezes and restarts what it was given, and writes down what it did."""
+"""Kills, freezes and restarts what it was given, and says what it did."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from tests.chaos.report import say
 from tests.system.processes import Process
 
 PAUSES = (0.5, 4.0)  # between two random acts
@@ -37,7 +38,6 @@ class Nemesis:
     """A thread for each of ``plans``, which are given the nemesis and do what they want with it."""
 
     def __init__(self, *plans: Callable[[Nemesis], None]) -> None:
-        self.did: list[tuple[float, str]] = []
         self.counts: Counter[str] = Counter()
         self._began = time.monotonic()
         self._stopping = threading.Event()
@@ -120,7 +120,7 @@ class Nemesis:
 
     def _note(self, what: str, kind: str) -> None:
         self.counts[kind] += 1
-        self.did.append((time.monotonic() - self._began, what))
+        say(f"{time.monotonic() - self._began:7.1f} s  {what}")
 
 
 def at_random(targets: Sequence[Target], seed: str) -> Callable[[Nemesis], None]:

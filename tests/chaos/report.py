@@ -11,18 +11,19 @@ from tests.chaos.options import Options
 
 @dataclass
 class Report:
-    """``did``: what the nemesis did, and when (seconds from the first message)."""
-
     options: Options
-    did: list[tuple[float, str]] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=dict)
 
     def write(self) -> None:
-        lines = ["", f"chaos run: {self.options}"]
-        lines += [f"  {at:7.1f} s  {what}" for at, what in sorted(self.did)]
-        lines += [f"  {name}: {value}" for name, value in self.figures.items()]
-        sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()
+        say(f"figures of {self.options}:")
+        for name, value in self.figures.items():
+            say(f"  {name}: {value}")
+
+
+def say(line: str) -> None:
+    """At once: such a run takes minutes."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def spread(seconds: Sequence[float]) -> str:

@@ -14,7 +14,7 @@ from tests.chaos.footprint import Footprint, measure
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.options import Options
 from tests.chaos.people import Group, Person, make_groups, sign_in_all
-from tests.chaos.report import Report, spread
+from tests.chaos.report import Report, say, spread
 from tests.chaos.requests import Service, make_client
 from tests.chaos.topic import TopicReader
 from tests.chaos.verdict import Truth, check_messages, check_views, wait_for_quiet
@@ -51,11 +51,13 @@ class Run:
     async def storm(self, nemesis: Nemesis, end: Callable[[], None]) -> None:
         """All messages are written, or given up by those who were taken out of their group; then all is whole."""
         before = self.measure()
+        say(f"{len(self.people)} people are connected and begin to write")
         began = time.monotonic()
         nemesis.start()
         try:
             await self.write(self.options.messages, self.options.seconds)
             self.report.figures["writing took"] = f"{time.monotonic() - began:.0f} s"
+            say(f"{time.monotonic() - began:7.1f} s  everything is written; all is mended now")
         finally:
             await asyncio.to_thread(end)
         await asyncio.to_thread(self.world.heal)
@@ -120,11 +122,11 @@ async def run(world: World, options: Options, nemesis: Nemesis, end: Callable[[]
     """``nemesis`` is started as people begin to write; ``end`` (its stop or finish) is called when they have written
     all. Raises AssertionError."""
     report = Report(options)
+    say(f"\nchaos run with {options}")
     try:
         async with make_client() as client:
             await _run(world, options, nemesis, end, report, Service(world.chat_urls, client))
     finally:
-        report.did = nemesis.did
         report.figures["nemesis"] = dict(nemesis.counts)
         report.write()
 

@@ -253,3 +253,12 @@ def test_readers_among_writers_never_see_less_than_was_acknowledged(app: ChatApp
         assert seqs == list(range(seqs[0], page["last_seq"] + 1))
     writer.join()
     assert read(app, app.ben, conversation_id=room) == list_history(app, app.ben, room)
+
+
+def test_readiness_tells_of_a_redis_that_is_away_and_chat_stays_ready(app: ChatApp, redis_server: RedisServer) -> None:
+    with_redis = app.client.get("/readyz")
+    redis_server.kill()
+    without = app.client.get("/readyz")
+
+    assert (with_redis.status_code, with_redis.get_json()["dependencies"]["redis"]) == (200, "ok")
+    assert (without.status_code, without.get_json()["dependencies"]["redis"]) == (200, "not answering")
