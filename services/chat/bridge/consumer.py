@@ -38,6 +38,7 @@ class BridgeConsumer:
         self._delivery = delivery
         self._stopping = stopping
         self._batch: list[Message] = []
+        self._heard: set[int] = set()
         self._most = BATCH_RECORDS
         options = connection_options(settings) | {
             "group.id": GROUP,
@@ -49,6 +50,7 @@ class BridgeConsumer:
             "heartbeat.interval.ms": 2_000,
             "queued.max.messages.kbytes": 16_384,
             "topic.metadata.refresh.interval.ms": 10_000,
+            "error_cb": self._hear,
         }
         self._consumer = Consumer(options)
         self.positions = Positions(settings, self._consumer)
@@ -64,6 +66,12 @@ class BridgeConsumer:
                     self._deliver()
         finally:
             self._consumer.close()
+
+    def _hear(self, error: KafkaError) -> None:
+        """What no waiting mends, once; that a broker is away says ``positions``."""
+        if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL) and error.code() not in self._heard:
+            self._heard.add(error.code())
+            log.error("kafka_refuses", cause=str(error))
 
     def _take(self, message: Message | None) -> None:
         if message is None:
@@ -107,7 +115,7 @@ class BridgeConsumer:
                 self._most = min(BATCH_RECORDS, self._most * 2)
                 self._commit(part)
                 self._batch = self._batch[len(part) :]
-        if held:
+        if held and not self._stopping.is_set():
             log.info("deliver_resumed")
             self._each_assigned(self._consumer.resume)
 

@@ -33,6 +33,7 @@ class Positions:
         self._checked_at = float("-inf")
         self._answered_at = float("-inf")
         self._ends: dict[tuple[str, int], int] = {}
+        self._away = False
 
     def check(self) -> None:
         if time.monotonic() - self._checked_at < CHECK_SECONDS:
@@ -43,8 +44,11 @@ class Positions:
             else:
                 self._admin.list_topics(timeout=ANSWER_SECONDS)
             self._answered_at = time.monotonic()
+            self._away = False
         except KafkaException as error:
-            log.warning("positions_not_known", cause=str(error))
+            if not self._away:
+                log.warning("kafka_away", cause=str(error))
+            self._away = True
         self._checked_at = time.monotonic()
 
     def check_fresh(self) -> None:

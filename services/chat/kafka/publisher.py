@@ -125,5 +125,5 @@ class Publisher:
         self._producer.poll(0)
 
     def _hear(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() in LOST:
+        if error.fatal() or (error.code() in LOST and self.lost is None):  # the first says why
             self.lost = error

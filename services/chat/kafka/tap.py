@@ -137,8 +137,9 @@ class Tap:
                 partitions, replication = self._settings.kafka_partitions, self._settings.kafka_replication
                 make_topics(self._settings, (MESSAGES, USERS), partitions, replication)
             except KafkaException as error:
+                publisher.listen()
                 publisher.close()
-                raise BrokerAway(str(error)) from error
+                raise BrokerAway(str(publisher.lost or error)) from error
             self._publisher = publisher
         if self._trouble is not None:
             log.info("kafka_connected")
