@@ -84,17 +84,29 @@ def test_a_whole_visit_leaves_no_secret_in_the_log(auth: Process) -> None:
     assert requests.get(auth.url + "/auth/session", headers=bearer, timeout=10).status_code == 200
     fresh = post("/auth/refresh", {"refresh_token": session["refresh_token"]}).json()
     assert post("/auth/confirm", {"email": "ann@example.org", "code": mail["code"]}, Origin=PAGES).status_code == 403
-    assert post("/auth/login", {"email": "ann@example.org", "password": "correct horse"}).status_code == 404
+    first, second, wrong = "correct horse battery", "sand castle at noon", "another staple"
+    change = {"password": first}
+    assert requests.put(auth.url + "/auth/password", json=change, headers=bearer, timeout=10).status_code == 204
+    by_password = {"email": "ann@example.org", "password": first}
+    assert post("/auth/login", {**by_password, "password": wrong}).status_code == 401
+    assert post("/auth/login", by_password).status_code == 200
+    assert post("/auth/signup", {**by_password, "password": wrong}).status_code == 202
+    assert post("/auth/password/reset", {"email": "ann@example.org"}).status_code == 202
+    mails = requests.get(auth.url + "/dev/inbox", params={"email": "ann@example.org"}, timeout=10).json()["mails"]
+    recovery = {name: values[0] for name, values in parse_qs(urlsplit(mails[0]["link"]).query).items()}
+    session_after = post("/auth/confirm", {**recovery, "password": second}).json()
+    bearer = {"Authorization": f"Bearer {session_after['access_token']}"}
     assert post("/auth/logout", {}, **bearer).status_code == 204
     assert requests.get(auth.url + "/auth/session", headers=bearer, timeout=10).status_code == 401
     assert requests.get(auth.url + f"/auth/confirm?token_hash={token}x", timeout=10).status_code == 403
     assert auth.stop() == 0
     log = auth.log.read_text()
-    secrets = [token, mail["code"], "ann@example", "Ann", "correct horse", AUTH_SECRET, SERVICE_TOKEN]
-    secrets += [one[name] for one in (session, fresh) for name in ("access_token", "refresh_token")]
+    secrets = [token, mail["code"], "ann@example", "Ann", first, second, wrong, "argon2", AUTH_SECRET, SERVICE_TOKEN]
+    secrets += [recovery["token_hash"]]
+    secrets += [one[name] for one in (session, fresh, session_after) for name in ("access_token", "refresh_token")]
     assert [secret for secret in secrets if secret in log] == []
     events = [json.loads(line)["event"] for line in log.splitlines()]
-    assert {"link_requested", "signed_in", "signed_out", "request"} <= set(events)
+    assert {"link_requested", "signed_in", "password_changed", "signed_out", "request"} <= set(events)
 
 
 def test_it_stops_soon_and_leaves_its_port_free(auth: Process) -> None:
@@ -115,6 +127,9 @@ def test_openapi_shows_every_route_and_the_docs_are_a_page(auth: Process) -> Non
         "/auth/refresh",
         "/auth/logout",
         "/auth/signup",
+        "/auth/password",
+        "/auth/password/reset",
+        "/auth/methods",
         "/auth/google",
         "/auth/callback",
         "/users",
