@@ -49,6 +49,7 @@ class BridgeConsumer:
             "session.timeout.ms": 6_000,
             "heartbeat.interval.ms": 2_000,
             "queued.max.messages.kbytes": 16_384,
+            "fetch.wait.max.ms": 100,  # some brokers answer no sooner, whatever comes
             "topic.metadata.refresh.interval.ms": 10_000,
             "error_cb": self._hear,
         }
