@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from shared.database import Database
-from shared.errors import TooManyRequests
+from shared.errors import AppError, NotAllowed, NotAuthenticated, TooManyRequests
 
 WINDOW_SECONDS = 600
 PASSWORDS_PER_ADDRESS = 10
@@ -26,14 +28,26 @@ class Limits:
         """Raises TooManyRequests."""
         self._check("code", address, self._codes)
 
-    def check_password(self, address: str | None, email: str) -> None:
-        """Counts known and unknown addresses alike. Raises TooManyRequests."""
-        self._take(f"password:{network_of(address)}", self._codes)
-        self._take(f"password-of:{email}", PASSWORDS_PER_ADDRESS)
+    @contextmanager
+    def password_try(self, address: str | None, whose: str) -> Iterator[None]:
+        """One try to say somebody's password; given back where it was right, or was not compared.
 
-    def forgive_password(self, address: str | None, email: str) -> None:
-        """It was right: no try at guessing."""
-        for bucket in (f"password:{network_of(address)}", f"password-of:{email}"):
+        ``whose`` is the address somebody named, counted alike whether it is known. Raises TooManyRequests.
+        """
+        buckets = (f"password:{network_of(address)}", f"password-of:{whose}")
+        self._take(buckets[0], self._codes)
+        self._take(buckets[1], PASSWORDS_PER_ADDRESS)
+        try:
+            yield
+        except (NotAuthenticated, NotAllowed):
+            raise
+        except AppError:
+            self._give_back(buckets)
+            raise
+        self._give_back(buckets)
+
+    def _give_back(self, buckets: Iterable[str]) -> None:
+        for bucket in buckets:
             self._database.call("return_permit", bucket=bucket)
 
     def _check(self, kind: str, address: str | None, permits: int) -> None:

@@ -13,7 +13,7 @@ from services.auth.provider import Asker, InvalidCredentials, NotOffered, SignIn
 from services.auth.schemas import ConfirmationSent, LinkSent, LoginAnswer, LoginRequest, SignUpRequest
 from services.auth.sign_ins import answer_session, check_browser_origin, is_browser
 from shared.api import Answer, Api
-from shared.errors import OriginNotAllowed, TooManyRequests, Unavailable
+from shared.errors import OriginNotAllowed, TooManyRequests
 
 api = Api("sign in")
 log = structlog.get_logger()
@@ -56,18 +56,12 @@ def sign_up(body: SignUpRequest) -> Answer[ConfirmationSent]:
     redirect_to = parts().redirects.choose(body.redirect_to)
     parts().provider.sign_up(body.email, body.password, body.name, redirect_to, asker)
     _remember(asker)
-    return Answer(ConfirmationSent(code_digits=parts().provider.code_digits))
+    return Answer(ConfirmationSent(code_digits=parts().provider.code_digits, dev_inbox=dev_inbox.is_here()))
 
 
 def _sign_in(email: str, password: str, asker: Asker) -> SignIn:
-    provider, limits = parts().provider, parts().limits
-    limits.check_password(asker.address, email)
-    try:
-        sign_in = provider.sign_in_with_password(email, password, asker)
-    except Unavailable:
-        limits.forgive_password(asker.address, email)
-        raise
-    limits.forgive_password(asker.address, email)
+    with parts().limits.password_try(asker.address, email):
+        sign_in = parts().provider.sign_in_with_password(email, password, asker)
     log.info("signed_in", by="password", account=sign_in.user["id"])
     return sign_in
 

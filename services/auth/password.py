@@ -45,12 +45,11 @@ def change_password(caller: Caller, body: PasswordChange) -> None:
     """
     user = parts().database.call("get_session_user", caller=caller.user_id)
     check_new_password(body.password, user["email"], user["name"])
-    limits, whose = parts().limits, str(caller.user_id)
-    limits.check_password(request.remote_addr, whose)
-    ended = parts().provider.change_password(
-        caller, user["email"], _access_token(), body.current_password, body.password, find_asker()
-    )
-    limits.forgive_password(request.remote_addr, whose)
+    whose = str(caller.user_id)
+    with parts().limits.password_try(request.remote_addr, whose):
+        ended = parts().provider.change_password(
+            caller, user["email"], _access_token(), body.current_password, body.password, find_asker()
+        )
     log.info("password_changed", account=whose, sessions_ended=len(ended))
     for session_id in ended:
         parts().notices.disconnect(session_id=session_id)

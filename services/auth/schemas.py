@@ -47,8 +47,11 @@ class SignUpRequest(Input):
 
 
 class ConfirmationSent(Output):
+    """As ``LinkSent``."""
+
     status: Literal["confirmation_sent"] = "confirmation_sent"
     code_digits: int
+    dev_inbox: bool
 
 
 class ResetRequest(Input):

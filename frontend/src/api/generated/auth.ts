@@ -402,7 +402,10 @@ export interface components {
              */
             password?: string | null;
         };
-        /** ConfirmationSent */
+        /**
+         * ConfirmationSent
+         * @description As ``LinkSent``.
+         */
         ConfirmationSent: {
             /**
              * Status
@@ -412,6 +415,8 @@ export interface components {
             status?: "confirmation_sent";
             /** Code Digits */
             code_digits: number;
+            /** Dev Inbox */
+            dev_inbox: boolean;
         };
         /**
          * Error
