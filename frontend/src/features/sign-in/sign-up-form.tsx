@@ -39,7 +39,7 @@ export function SignUpForm({ email, redirectTo, onChange, onSent, children }: Pr
       const resend = () => auth.signUp(address, password, name.trim(), redirectTo);
       const answer = await resend();
       onChange(address);
-      onSent({ purpose: "sign-up", digits: answer.code_digits, inbox: (answer as { dev_inbox?: boolean }).dev_inbox === true, waitSeconds: RESEND_SECONDS, resend });
+      onSent({ purpose: "sign-up", digits: answer.code_digits, inbox: answer.dev_inbox, waitSeconds: RESEND_SECONDS, resend });
     });
   }
 
