@@ -66,9 +66,9 @@ export class ChatApi {
     return this.#http.send(`/conversations/${encodeURIComponent(id)}`, { method: "PATCH", body: { name } });
   }
 
-  /** Adds somebody, or gives a member that role. */
-  putMember(conversationId: string, userId: string, role: Member["role"]): Promise<Member> {
-    return this.#http.send(memberPath(conversationId, userId), { method: "PUT", body: { role } });
+  /** Adds somebody, or gives a member that role; without one, who is there already stays what they are. */
+  putMember(conversationId: string, userId: string, role: Member["role"] | null): Promise<Member> {
+    return this.#http.send(memberPath(conversationId, userId), { method: "PUT", body: role === null ? {} : { role } });
   }
 
   /** Of somebody else: removes them; of oneself: leaves. */

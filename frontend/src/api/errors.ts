@@ -43,12 +43,12 @@ export function isCode(error: unknown, code: string): boolean {
   return error instanceof ApiError && error.code === code;
 }
 
-/** What is wrong with one field, as a sentence; null when it is not that field. */
-export function problemOf(error: unknown, field: string): string | null {
+/** What is wrong with one field, as a sentence about the `subject`; null when it is not that field. */
+export function problemOf(error: unknown, field: string, subject = `Your ${field}`): string | null {
   if (!(error instanceof ApiError) || error.status !== 422) return null;
-  const found = error.fields.find((one) => one.field === field || one.field.endsWith(`.${field}`));
-  if (found === undefined) return null;
-  const words = found.problem.charAt(0).toUpperCase() + found.problem.slice(1);
+  const problem = error.fields.find((one) => one.field === field || one.field.endsWith(`.${field}`))?.problem;
+  if (problem === undefined) return null;
+  const words = /^\p{Ll}/u.test(problem) ? `${subject} ${problem}` : problem;
   return /[.!?]$/.test(words) ? words : `${words}.`;
 }
 

@@ -25,8 +25,9 @@ export function ChatPage(): ReactElement {
   useShortcut(search);
   useTitle(route);
 
-  async function signOut(scope: "local" | "global"): Promise<void> {
-    await session.signOut(scope);
+  async function signOut(scope: "local" | "global" | "gone"): Promise<void> {
+    if (scope === "gone") session.ended();
+    else await session.signOut(scope);
     // Whoever signs in here next need not have been where we were.
     getRouter().go(paths.login(paths.chat), { replace: true });
     live.forget();

@@ -57,7 +57,8 @@ function usePerson(route: Route, summary: Summary | null): Person {
   }, [found, route]);
 
   useEffect(() => {
-    if (found !== undefined || key === "") return;
+    // Of what we were taken out of a moment ago there is nothing to ask.
+    if (found !== undefined || key === "" || chat.conversations.formerName(key) !== null) return;
     let gone = false;
     const settle = (next: Person): void => {
       if (!gone) setPerson({ ...next, for: key });

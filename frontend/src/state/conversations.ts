@@ -159,6 +159,8 @@ export class Conversations extends Store<ConversationsState> {
     const held = this.#byId.get(id);
     if (held === undefined) return;
     held.log.stop();
+    clearTimeout(this.#refreshing.get(id));
+    this.#refreshing.delete(id);
     this.#byId.delete(id);
     this.#former.set(id, titleOf(held.summary));
     this.#publish();

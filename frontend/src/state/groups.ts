@@ -35,7 +35,13 @@ export class Groups {
     this.#conversations.refresh(id);
   }
 
-  async put(id: string, userId: string, role: Member["role"]): Promise<void> {
+  async add(id: string, userId: string): Promise<void> {
+    // Without a role: an owner we don't know of must not become less by being added again.
+    await this.#api.putMember(id, userId, null);
+    this.#conversations.refresh(id);
+  }
+
+  async setRole(id: string, userId: string, role: Member["role"]): Promise<void> {
     await this.#api.putMember(id, userId, role);
     this.#conversations.refresh(id);
   }

@@ -36,7 +36,7 @@ export function Confirm({ title, action, danger = true, typed, onConfirm, onClos
   }
 
   return (
-    <Dialog title={title} onClose={onClose} busy={busy} first={typed === undefined ? cancel : field}>
+    <Dialog title={title} look="small" onClose={onClose} busy={busy} first={typed === undefined ? cancel : field}>
       <form
         className={styles.body}
         onSubmit={(event) => {

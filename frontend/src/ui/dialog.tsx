@@ -6,8 +6,8 @@ import styles from "./dialog.module.css";
 interface Props {
   title: string;
   onClose: () => void;
-  /** `drawer` stands at the right edge, for what belongs to the page beside it. */
-  look?: "plain" | "drawer";
+  /** `drawer` stands at the right edge, for what belongs to the page beside it; `small` is no page of its own on phones. */
+  look?: "plain" | "drawer" | "small";
   /** What has the focus at first; else the browser chooses. */
   first?: RefObject<HTMLElement | null>;
   /** Stays open, whatever is pressed. */
@@ -29,7 +29,7 @@ export function Dialog({ title, onClose, look = "plain", first, busy = false, ch
   return (
     <dialog
       ref={dialog}
-      className={`${styles.dialog} ${look === "drawer" ? styles.drawer : ""}`}
+      className={`${styles.dialog} ${styles[look]}`}
       aria-labelledby={id}
       onCancel={(event) => busy && event.preventDefault()}
       onClose={(event) => event.target === dialog.current && onClose()}

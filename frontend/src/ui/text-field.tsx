@@ -46,7 +46,7 @@ export function PasswordField({ label, hint, problem = null, ...rest }: Props & 
 }
 
 function describedBy(id: string, hint: ReactNode, problem: string | null): { "aria-invalid": boolean; "aria-describedby": string | undefined } {
-  const ids = [problem !== null && `${id}-problem`, hint !== undefined && `${id}-hint`].filter(Boolean);
+  const ids = [problem !== null && `${id}-problem`, hint !== undefined && problem === null && `${id}-hint`].filter(Boolean);
   return { "aria-invalid": problem !== null, "aria-describedby": ids.length === 0 ? undefined : ids.join(" ") };
 }
 
@@ -65,7 +65,7 @@ function Labelled({ id, label, hint, problem, children }: LabelledProps): ReactE
         {label}
       </label>
       {children}
-      {hint !== undefined && (
+      {hint !== undefined && problem === null && (
         <p id={`${id}-hint`} className={styles.hint}>
           {hint}
         </p>

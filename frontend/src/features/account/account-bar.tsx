@@ -13,8 +13,8 @@ import buttons from "../../ui/button.module.css";
 import styles from "./account-bar.module.css";
 
 interface Props {
-  /** Rejects when auth can't be reached: nobody may believe to be signed out who is not. */
-  onSignOut: (scope: "local" | "global") => Promise<void>;
+  /** Rejects when auth can't be reached: nobody may believe to be signed out who is not. `gone`: the account is no more. */
+  onSignOut: (scope: "local" | "global" | "gone") => Promise<void>;
 }
 
 export function AccountBar({ onSignOut }: Props): ReactElement {

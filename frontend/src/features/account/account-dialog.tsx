@@ -13,7 +13,7 @@ import styles from "./account-dialog.module.css";
 interface Props {
   me: User;
   email: string | null;
-  onSignOut: (scope: "local" | "global") => Promise<void>;
+  onSignOut: (scope: "local" | "global" | "gone") => Promise<void>;
   onClose: () => void;
 }
 
@@ -76,7 +76,7 @@ export function AccountDialog({ me, email, onSignOut, onClose }: Props): ReactEl
           action="Delete for ever"
           typed={deletion}
           onClose={() => setAsking(null)}
-          onConfirm={() => auth.deleteUser(me.id).then(() => onSignOut("local").catch(() => undefined)).then(() => null, inWords)}
+          onConfirm={() => auth.deleteUser(me.id).then(() => onSignOut("gone")).then(() => null, inWords)}
         >
           <p>You are signed out everywhere and your name goes. This cannot be taken back.</p>
         </Confirm>

@@ -33,7 +33,7 @@ export function GroupName({ summary, editable }: { summary: Summary; editable: b
       await chat.groups.rename(summary.id, name);
       stop();
     } catch (error) {
-      setProblem(problemOf(error, "name") ?? inWords(error));
+      setProblem(problemOf(error, "name", "The name") ?? inWords(error));
     } finally {
       setBusy(false);
     }

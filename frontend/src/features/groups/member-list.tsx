@@ -56,7 +56,7 @@ function List({ summary, owns, members }: Props & { members: Members }): ReactEl
           const isOwner = summary.owner_ids.includes(user.id);
           const role = isOwner ? "member" : "owner";
           const items: MenuItem[] = [
-            { label: isOwner ? "Make member" : "Make owner", icon: "crown", onChoose: () => act(chat.groups.put(summary.id, user.id, role)) },
+            { label: isOwner ? "Make member" : "Make owner", icon: "crown", onChoose: () => act(chat.groups.setRole(summary.id, user.id, role)) },
             { label: "Remove from group", icon: "out", danger: true, onChoose: () => setRemoving(user) },
           ];
           return (

@@ -21,7 +21,7 @@ export function InviteDialog({ onInvited, onClose }: Props): ReactElement {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const first = useRef<HTMLInputElement>(null);
-  const about = { email: problemOf(error, "email"), name: problemOf(error, "name") };
+  const about = { email: problemOf(error, "email", "The address"), name: problemOf(error, "name", "The name") };
 
   async function submit(event: SyntheticEvent): Promise<void> {
     event.preventDefault();
@@ -38,7 +38,7 @@ export function InviteDialog({ onInvited, onClose }: Props): ReactElement {
   }
 
   return (
-    <Dialog title="Invite somebody" onClose={onClose} first={first} busy={busy}>
+    <Dialog title="Invite somebody" look="small" onClose={onClose} first={first} busy={busy}>
       <form className={form.body} onSubmit={(event) => void submit(event)} noValidate>
         <TextField ref={first} label="Email address" type="email" autoComplete="off" placeholder="cho@example.org" value={email} problem={about.email} onChange={(event) => setEmail(event.target.value)} />
         <TextField

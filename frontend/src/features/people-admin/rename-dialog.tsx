@@ -34,7 +34,7 @@ export function RenameDialog({ user, onRenamed, onClose }: Props): ReactElement 
   }
 
   return (
-    <Dialog title={`Rename ${user.name}`} onClose={onClose} first={first} busy={busy}>
+    <Dialog title={`Rename ${user.name}`} look="small" onClose={onClose} first={first} busy={busy}>
       <form className={form.body} onSubmit={(event) => void submit(event)} noValidate>
         <TextField
           ref={first}
@@ -42,7 +42,7 @@ export function RenameDialog({ user, onRenamed, onClose }: Props): ReactElement 
           autoComplete="off"
           maxLength={80}
           value={name}
-          problem={error === null ? null : (problemOf(error, "name") ?? inWords(error))}
+          problem={error === null ? null : (problemOf(error, "name", "The name") ?? inWords(error))}
           onFocus={(event) => event.target.select()}
           onChange={(event) => setName(event.target.value)}
         />

@@ -28,7 +28,7 @@ export function AddPeopleDialog({ conversationId, members, onClose }: Props): Re
     let left = chosen;
     try {
       for (const user of chosen) {
-        await chat.groups.put(conversationId, user.id, "member");
+        await chat.groups.add(conversationId, user.id);
         left = left.slice(1);
       }
       onClose();

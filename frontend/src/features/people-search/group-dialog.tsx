@@ -37,7 +37,7 @@ export function GroupDialog({ onCreated, onClose }: Props): ReactElement {
     try {
       onCreated(await chat.groups.create(id, name.trim(), chosen.map((user) => user.id)));
     } catch (error) {
-      const about = problemOf(error, "name");
+      const about = problemOf(error, "name", "The name");
       setProblem({ name: about, form: about === null ? inWords(error) : null });
       setBusy(false);
     }

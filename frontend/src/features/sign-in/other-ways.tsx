@@ -20,28 +20,28 @@ export function OtherWays({ methods, way, redirectTo, onChoose }: Props): ReactE
   if (!methods.password && !methods.google) return null;
   return (
     <div className={styles.ways}>
-      <p className={styles.or}>or</p>
+      {(methods.google || way !== "sign-up") && <p className={styles.or}>or</p>}
       {methods.google && (
         <a className={`${buttons.button} ${buttons.quiet}`} href={auth.googleUrl(redirectTo)}>
           <GoogleMark />
           Continue with Google
         </a>
       )}
-      {way !== "link" && (
+      {way === "password" && (
         <Button look="quiet" onClick={() => onChoose("link")}>
           Sign in with a link by mail
         </Button>
       )}
-      {methods.password && way !== "password" && (
+      {way === "link" && methods.password && (
         <Button look="quiet" onClick={() => onChoose("password")}>
           Sign in with a password
         </Button>
       )}
-      {methods.password && way !== "sign-up" && (
+      {methods.password && (
         <p className={styles.newHere}>
-          New here?{" "}
-          <Button look="text" onClick={() => onChoose("sign-up")}>
-            Create an account
+          {way === "sign-up" ? "Been here before?" : "New here?"}{" "}
+          <Button look="text" onClick={() => onChoose(way === "sign-up" ? "password" : "sign-up")}>
+            {way === "sign-up" ? "Sign in" : "Create an account"}
           </Button>
         </p>
       )}
