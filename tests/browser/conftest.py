@@ -20,7 +20,15 @@ from tests.system.waiting import PATIENCE_SECONDS
 
 __all__ = ["pytest_runtest_makereport", "stack"]
 
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-gpu",
+    "--disable-sync",
+    "--no-first-run",
+]
 Open = Callable[..., Profile]
 
 

@@ -114,6 +114,25 @@ class Profile:
     def banner(self) -> Locator:
         return self.page.get_by_test_id("connection")
 
+    def message(self, text: str) -> Locator:
+        return self.messages.filter(has_text=text)
+
+    def act_on(self, text: str, action: str) -> None:
+        """What the menu of a message offers."""
+        message = self.message(text)
+        message.hover()
+        message.get_by_role("button", name="Actions for").click()
+        self.page.get_by_role("menuitem", name=action).click()
+
+    @property
+    def dialog(self) -> Locator:
+        """The one in front."""
+        return self.page.get_by_role("dialog").last
+
+    @property
+    def notice(self) -> Locator:
+        return self.page.get_by_test_id("notice")
+
     def find(self, name: str) -> None:
         """Opens a conversation by people search."""
         self.new_message.click()

@@ -7,8 +7,9 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open, name_of
 from tests.browser.profile import UNREACHABLE, Profile
+from tests.system.conftest import EMBEDDED_ONLY
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, EMBEDDED_ONLY]
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import Dialog, expect
 
 from tests.browser.conftest import Open
+from tests.system.conftest import EMBEDDED_ONLY
 from tests.system.stack import Stack
 from tests.system.waiting import eventually
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, EMBEDDED_ONLY]
 
 TEXTS = "[...view.querySelectorAll('article p[dir=auto]')]"
 SCROLL_UP = f"""

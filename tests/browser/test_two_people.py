@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open, name_of
 from tests.browser.profile import DESKTOP, PHONE
+from tests.system.conftest import EMBEDDED_ONLY
 
 pytestmark = pytest.mark.browser
 
@@ -35,6 +36,7 @@ def test_two_people_sign_in_and_chat(open_profile: Open, ann_email: str, ben_ema
         somebody.expect_texts(both, use_inner_text=True)
 
 
+@EMBEDDED_ONLY
 def test_an_open_page_shows_what_comes_without_a_reload(open_profile: Open, ann_email: str, ben_email: str) -> None:
     ann, ben = open_profile(), open_profile()
     ann.bring(ann_email)
@@ -53,6 +55,7 @@ def test_an_open_page_shows_what_comes_without_a_reload(open_profile: Open, ann_
     assert ben.page.evaluate("window.sameDocument")
 
 
+@EMBEDDED_ONLY
 def test_unread_messages_are_counted_until_they_are_looked_at(
     open_profile: Open, ann_email: str, ben_email: str
 ) -> None:
@@ -128,6 +131,7 @@ def test_signing_out_ends_the_other_tab_too(open_profile: Open, ann_email: str, 
     expect(ben.new_message).to_be_visible()
 
 
+@EMBEDDED_ONLY
 def test_on_a_phone_list_and_conversation_are_two_screens(open_profile: Open, ann_email: str, ben_email: str) -> None:
     touch = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
     ann, ben = open_profile(**touch), open_profile(viewport=DESKTOP)
