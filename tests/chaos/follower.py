@@ -264,7 +264,7 @@ class Follower:
         """Until there is an answer. Raises Refused."""
         while True:
             try:
-                return (await self._chat.ask("GET", path, token=self.token, at=self._node, params=query))[1]
+                return (await self._chat.ask("GET", path, token=self.token, at=self._node, query=query))[1]
             except Away as away:
                 self._node += 1
                 await asyncio.sleep(max(away.retry_after_seconds, self._chance.uniform(0.5, 1.5) * RETRY_SECONDS))

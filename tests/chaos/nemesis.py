@@ -56,14 +56,15 @@ class Nemesis:
     def stop(self) -> None:
         """What is broken is mended first. Raises what went wrong in its own work."""
         self._stopping.set()
-        self.finish()
-
-    def finish(self) -> None:
-        """The same once all plans are done."""
         for thread in self._threads:
             thread.join()
         if self._faults:
             raise self._faults[0]
+
+    @property
+    def is_done(self) -> bool:
+        """All plans came to their end."""
+        return not any(thread.is_alive() for thread in self._threads)
 
     def pause(self, seconds: float) -> bool:
         """False when it is to stop."""

@@ -35,13 +35,13 @@ async def sign_in_all(auth: Service, count: int, seed: int) -> list[Person]:
     async def sign_in(number: int) -> Person:
         email = f"person{number}.{seed}@example.org"
         async with turns:
-            await auth.ask("POST", "/auth/login", json={"email": email})
+            await auth.ask("POST", "/auth/login", body={"email": email})
             mails: list[dict[str, str]] = []
             while not mails:
                 await asyncio.sleep(0.05)
-                mails = (await auth.ask("GET", "/dev/inbox", params={"email": email}, json=None))[1]["mails"]
+                mails = (await auth.ask("GET", "/dev/inbox", query={"email": email}))[1]["mails"]
             token_hash = parse_qs(urlsplit(mails[0]["link"]).query)["token_hash"][0]
-            session = (await auth.ask("POST", "/auth/confirm", json={"token_hash": token_hash}))[1]
+            session = (await auth.ask("POST", "/auth/confirm", body={"token_hash": token_hash}))[1]
         return Person(session["user"]["id"], session["user"]["name"], session["access_token"])
 
     return list(await asyncio.gather(*(sign_in(number) for number in range(count))))
@@ -59,7 +59,7 @@ async def make_groups(chat: Service, people: list[Person], count: int, chance: r
             "name": f"Group {number}",
             "members": [person.id for person in members[1:]],
         }
-        _, shape = await chat.ask("POST", "/conversations", token=members[0].token, json=body)
+        _, shape = await chat.ask("POST", "/conversations", token=members[0].token, body=body)
         groups.append(Group(shape["id"], members[0], members))
     return groups
 

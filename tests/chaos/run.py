@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.chaos.follower import Follower
@@ -15,7 +14,7 @@ from tests.chaos.nemesis import Nemesis
 from tests.chaos.options import Options
 from tests.chaos.people import Group, Person, make_groups, sign_in_all
 from tests.chaos.report import Report, say, spread
-from tests.chaos.requests import Service, make_client
+from tests.chaos.requests import Service
 from tests.chaos.topic import TopicReader
 from tests.chaos.verdict import Truth, check_messages, check_views, wait_for_quiet
 from tests.chaos.world import World
@@ -48,7 +47,7 @@ class Run:
     async def write(self, messages: int, seconds: float) -> None:
         await write_all(self.chat, self.groups, messages, seconds, self.chance, self.work)
 
-    async def storm(self, nemesis: Nemesis, end: Callable[[], None]) -> None:
+    async def storm(self, nemesis: Nemesis, until_done: bool) -> None:
         """All messages are written, or given up by those who were taken out of their group; then all is whole."""
         before = self.measure()
         say(f"{len(self.people)} people are connected and begin to write")
@@ -56,10 +55,12 @@ class Run:
         nemesis.start()
         try:
             await self.write(self.options.messages, self.options.seconds)
+            while until_done and not nemesis.is_done:
+                await self.write(self.options.messages // 10, self.options.seconds / 10)
             self.report.figures["writing took"] = f"{time.monotonic() - began:.0f} s"
             say(f"{time.monotonic() - began:7.1f} s  everything is written; all is mended now")
         finally:
-            await asyncio.to_thread(end)
+            await asyncio.to_thread(nemesis.stop)
         await asyncio.to_thread(self.world.heal)
         quiet = await wait_for_quiet(self.truth, self.followers, QUIET_SECONDS)
         self.report.figures["clients converged after healing within"] = f"{quiet:.1f} s"
@@ -118,24 +119,22 @@ class Run:
         }
 
 
-async def run(world: World, options: Options, nemesis: Nemesis, end: Callable[[], None]) -> None:
-    """``nemesis`` is started as people begin to write; ``end`` (its stop or finish) is called when they have written
-    all. Raises AssertionError."""
+async def run(world: World, options: Options, nemesis: Nemesis, *, until_done: bool = False) -> None:
+    """``nemesis`` is started as people begin to write, and stopped when they have written all. ``until_done``: they go
+    on until it is done by itself. Raises AssertionError."""
     report = Report(options)
     say(f"\nchaos run with {options}")
     try:
-        async with make_client() as client:
-            await _run(world, options, nemesis, end, report, Service(world.chat_urls, client))
+        await _run(world, options, nemesis, until_done, report)
     finally:
         report.figures["nemesis"] = dict(nemesis.counts)
         report.write()
 
 
-async def _run(
-    world: World, options: Options, nemesis: Nemesis, end: Callable[[], None], report: Report, chat: Service
-) -> None:
+async def _run(world: World, options: Options, nemesis: Nemesis, until_done: bool, report: Report) -> None:
     chance, counts = random.Random(options.seed), Counter[str]()
-    people = await sign_in_all(Service([world.stack.urls["auth"]], chat.client), options.people, options.seed)
+    auth, chat = Service([world.stack.urls["auth"]]), Service(world.chat_urls)
+    people = await sign_in_all(auth, options.people, options.seed)
     groups = await make_groups(chat, people, options.groups, chance)
     followers = [
         Follower(person.id, person.token, world.node_urls, chat, counts, random.Random(chance.random()))
@@ -150,7 +149,7 @@ async def _run(
         follower.start()
     try:
         await wait_for_quiet(truth, followers, STARTED_SECONDS)
-        await scene.storm(nemesis, end)
+        await scene.storm(nemesis, until_done)
         await scene.epilogue()
         await scene.judge()
     finally:
@@ -159,6 +158,8 @@ async def _run(
             await follower.stop()
         if reader:
             await asyncio.to_thread(reader.stop)
+        auth.close()
+        chat.close()
 
 
 def _check_footprints(after: dict[str, Footprint]) -> None:

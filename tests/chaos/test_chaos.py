@@ -33,7 +33,7 @@ def test_everybody_sees_the_history_whatever_was_killed_and_frozen(world: World)
     # Two things are broken at a time.
     nemesis = Nemesis(*(at_random(world.targets(), f"{options.seed}/{number}") for number in range(2)))
 
-    asyncio.run(run(world, options, nemesis, nemesis.stop))
+    asyncio.run(run(world, options, nemesis))
 
     assert nemesis.counts["kills"]
     assert nemesis.counts["freezes"]

@@ -97,7 +97,7 @@ async def read_all(chat: Service, person: Person, conversation_ids: set[str]) ->
         messages: list[dict[str, Any]] = []
         where: dict[str, Any] = {"conversation_id": conversation_id, "limit": PAGE}
         while True:
-            _, page = await persist(chat, "GET", "/chat/history", person, len(messages), params=where)
+            _, page = await persist(chat, "GET", "/chat/history", person, len(messages), query=where)
             messages = page["messages"] + messages
             if not page["has_more"]:
                 break

@@ -68,7 +68,7 @@ async def _write(
         body = {"id": message_id, "conversation_id": group.id, "content": content}
         asked = time.monotonic()
         try:
-            status, _ = await persist(chat, "POST", "/chat/send", person, at, json=body)
+            status, _ = await persist(chat, "POST", "/chat/send", person, at, body=body)
         except Refused as refused:
             _note_refusal(refused, work)
             continue
@@ -86,7 +86,7 @@ async def _edit(chat: Service, person: Person, wrote: Wrote, at: int, work: Work
     content = f"changed {len(wrote.contents)}"
     wrote.contents.add(content)
     try:
-        await persist(chat, "PATCH", f"/messages/{wrote.id}", person, at, json={"content": content})
+        await persist(chat, "PATCH", f"/messages/{wrote.id}", person, at, body={"content": content})
         if None not in wrote.contents:
             wrote.contents = {content}  # it is durable, and nobody else may change it
         work.counts["edits"] += 1
@@ -113,7 +113,7 @@ async def _come_and_go(chat: Service, group: Group, until: float, chance: random
             break
         if out and chance.random() < 0.6:
             person = out.pop(chance.randrange(len(out)))
-            await _change_members(chat, "PUT", group, person, group.owner, work, json={})
+            await _change_members(chat, "PUT", group, person, group.owner, work, body={})
             work.counts["joins"] += 1
         else:
             person = chance.choice(group.members[1:])
@@ -123,7 +123,7 @@ async def _come_and_go(chat: Service, group: Group, until: float, chance: random
                 out.append(person)
                 work.counts["leaves"] += 1
     for person in out[: len(out) // 2]:
-        await _change_members(chat, "PUT", group, person, group.owner, work, json={})
+        await _change_members(chat, "PUT", group, person, group.owner, work, body={})
         work.counts["joins"] += 1
 
 
