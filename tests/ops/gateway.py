@@ -53,7 +53,7 @@ def write_caddyfile(
         host, _, here = upstreams[name].rpartition(":")
         old, new = f"reverse_proxy {name}:{port}", f"reverse_proxy {upstreams[name]}"
         if name in REPLICAS:
-            old, new = f"import replicas {name} {port}", f"import replicas {name} {here}"
+            old, new = f"dynamic a {name} {port}", f"dynamic a {name} {here}"
             names.addresses.setdefault(name, [host])
         assert old in text
         text = text.replace(old, new)

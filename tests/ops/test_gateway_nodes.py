@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
@@ -13,7 +14,12 @@ from tests.ops.gateway import Gateway, MirrorServer, find_caddy, open_socket, ru
 from tests.system.waiting import eventually
 
 CADDY = find_caddy() or ""
-pytestmark = pytest.mark.skipif(not CADDY, reason="caddy is not installed (CADDY_BIN names one)")
+# The stack's own is 2.11; before 2.7 Caddy forgets which of looked-up addresses did not answer.
+VERSION = subprocess.run([CADDY, "version"], capture_output=True, text=True, check=True).stdout if CADDY else ""
+pytestmark = pytest.mark.skipif(
+    not CADDY or VERSION.lstrip("v").startswith("2.6."),
+    reason="caddy 2.7 or later is not installed (CADDY_BIN names one)",
+)
 
 KEYS = {"SUPABASE_PUBLISHABLE_KEY": "head.anon.tail", "SUPABASE_SECRET_KEY": "head.service.tail"}
 NODES = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
