@@ -18,7 +18,7 @@ CADDY = find_caddy() or ""
 VERSION = subprocess.run([CADDY, "version"], capture_output=True, text=True, check=True).stdout if CADDY else ""
 pytestmark = pytest.mark.skipif(
     not CADDY or VERSION.lstrip("v").startswith("2.6."),
-    reason="caddy 2.7 or later is not installed (CADDY_BIN names one)",
+    reason="needs caddy 2.7 or later (CADDY_BIN names one)",
 )
 
 KEYS = {"SUPABASE_PUBLISHABLE_KEY": "head.anon.tail", "SUPABASE_SECRET_KEY": "head.service.tail"}
