@@ -59,5 +59,11 @@ def test_no_secret_is_written_down(config: dict[str, Any]) -> None:
 
 
 def test_the_mails_that_sign_in_are_one_text_however_supabase_auth_calls_them() -> None:
-    texts = {(FOLDER / "templates" / f"{name}.html").read_text() for name in TEMPLATES if name != "invite"}
+    texts = {(FOLDER / "templates" / f"{name}.html").read_text() for name in ("magic_link", "confirmation")}
     assert len(texts) == 1
+
+
+def test_the_mail_for_a_new_password_leads_to_where_one_is_chosen_and_carries_no_code() -> None:
+    text = (FOLDER / "templates" / "recovery.html").read_text()
+    assert "type=recovery" in text
+    assert "{{ .Token }}" not in text
