@@ -54,7 +54,7 @@ class Log:
 
 
 class Follower:
-    """``counts``: connects, deliveries, repeats, holes, resyncs and so on, of all who share it."""
+    """``counts``: connects, deliveries, repeats, resyncs and so on, of all who share it."""
 
     def __init__(
         self, user_id: str, token: str, nodes: list[str], chat: Service, counts: Counter[str], chance: random.Random
@@ -135,7 +135,7 @@ class Follower:
                 log.hole.cancel()
                 log.hole = None
         elif log.hole is None:
-            self._counts["holes"] += 1
+            self._counts["out of order"] += 1
             wait = HOLE_SECONDS + self._chance.uniform(0, SPREAD_SECONDS)
             log.hole = asyncio.get_running_loop().call_later(wait, self._read_changes, conversation_id, log)
 
@@ -156,6 +156,7 @@ class Follower:
         """Asks for the changes until ``target`` is reached, however long that takes."""
         while log.position < (target := log.target):
             try:
+                self._counts["changes asked for"] += 1
                 changes = await self._get(
                     "/chat/changes", conversation_id=conversation_id, after=log.position, limit=PAGE
                 )
