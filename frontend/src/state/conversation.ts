@@ -8,6 +8,8 @@ import { applyToSummary, summaryOf, type Summary } from "./summary";
 import { PAGE_SIZE, Timeline } from "./timeline";
 
 const GROUP_SPREAD_MS = 2_000;
+const FIRST_MEMBERS = 50;
+const NEXT_MEMBERS = 200;
 
 export interface ConversationPorts {
   api: ChatApi;
@@ -69,7 +71,7 @@ export class Conversation {
 
   /** Everybody in it, page by page, kept by its events from then on. */
   openMembers(): Members {
-    this.#members ??= new Members((cursor) => this.#ports.api.members(this.id, cursor));
+    this.#members ??= new Members((cursor) => this.#ports.api.members(this.id, cursor, cursor === null ? FIRST_MEMBERS : NEXT_MEMBERS));
     return this.#members;
   }
 

@@ -9,6 +9,7 @@ import { Button, Spinner } from "../../ui/button";
 import { Confirm } from "../../ui/confirm";
 import { Menu, type MenuItem } from "../../ui/menu";
 import { useStore } from "../../ui/use-store";
+import { useWindow } from "./use-window";
 import styles from "./group-panel.module.css";
 
 interface Props {
@@ -16,7 +17,7 @@ interface Props {
   owns: boolean;
 }
 
-/** Read page by page as one scrolls; rows out of sight cost nothing to draw. */
+/** Read page by page as one scrolls; only what is in sight is drawn. */
 export function MemberList({ summary, owns }: Props): ReactElement | null {
   const { chat } = useLive();
   const members = useMemo(() => chat.conversations.find(summary.id)?.openMembers() ?? null, [chat, summary.id]);
@@ -30,7 +31,7 @@ function List({ summary, owns, members }: Props & { members: Members }): ReactEl
   const people = useStore(chat.people);
   const [problem, setProblem] = useState<string | null>(null);
   const [removing, setRemoving] = useState<User | null>(null);
-  const scroller = useRef<HTMLDivElement>(null);
+  const { scroller, list, first, end: beyond, style, onScroll } = useWindow(users.length);
   const end = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
@@ -38,7 +39,7 @@ function List({ summary, owns, members }: Props & { members: Members }): ReactEl
     if (end.current !== null && status !== "failed") watcher.observe(end.current);
     return () => watcher.disconnect();
     // A page that does not fill the view must be followed by the next.
-  }, [members, status, users.length]);
+  }, [members, scroller, status, users.length]);
 
   function act(action: Promise<void>): void {
     setProblem(null);
@@ -46,12 +47,12 @@ function List({ summary, owns, members }: Props & { members: Members }): ReactEl
   }
 
   return (
-    <div ref={scroller} className={styles.scroller} tabIndex={-1}>
+    <div ref={scroller} className={styles.scroller} tabIndex={-1} onScroll={onScroll}>
       <p className={styles.problem} role="alert">
         {problem}
       </p>
-      <ul className={styles.members} aria-label="Members">
-        {users.map((member) => {
+      <ul ref={list} style={style} aria-label="Members">
+        {users.slice(first, beyond).map((member, index) => {
           const user = people.get(member.id) ?? member;
           const isOwner = summary.owner_ids.includes(user.id);
           const role = isOwner ? "member" : "owner";
@@ -60,7 +61,7 @@ function List({ summary, owns, members }: Props & { members: Members }): ReactEl
             { label: "Remove from group", icon: "out", danger: true, onChoose: () => setRemoving(user) },
           ];
           return (
-            <li key={user.id} className={styles.member}>
+            <li key={user.id} className={styles.member} aria-posinset={first + index + 1} aria-setsize={summary.member_count}>
               <Avatar id={user.id} name={user.name} size="small" />
               <bdi className={styles.memberName}>{user.name}</bdi>
               {user.id === chat.me.id && <span className={styles.tag}>you</span>}
