@@ -24,10 +24,11 @@ FROZEN_SECONDS = (5.0, 20.0)
 
 @dataclass(frozen=True)
 class Target:
-    """``workers``: one of the process's children may be hit instead of all of it."""
+    """``workers``: one of the process's children may be hit instead of all of it. ``only_freeze``: it is not killed."""
 
     process: Process
     workers: bool = False
+    only_freeze: bool = False
 
     @property
     def name(self) -> str:
@@ -133,7 +134,7 @@ def at_random(targets: Sequence[Target], seed: str) -> Callable[[Nemesis], None]
             target = chance.choice(targets)
             a_worker = target.workers and chance.random() < 0.5
             with nemesis.whole(target):
-                if chance.random() < 0.5:
+                if chance.random() < 0.5 and not target.only_freeze:
                     nemesis.kill(target, chance.uniform(*DOWN_SECONDS), a_worker=a_worker)
                 else:
                     nemesis.freeze(target, chance.uniform(*FROZEN_SECONDS), a_worker=a_worker)

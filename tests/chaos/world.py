@@ -69,7 +69,16 @@ class World:
         return [self.auth, *self.chats, *self.nodes, *([self.bridge] if self.bridge else []), *engines]
 
     def targets(self) -> list[Target]:
-        return [Target(process, workers=process in self.chats) for process in self.processes]
+        """A broker without memory that stands between chat and the nodes is frozen only: killed, it would take with it
+        what it has acknowledged, of which nobody else knows any more that it was not told."""
+        return [
+            Target(
+                process,
+                workers=process in self.chats,
+                only_freeze=process is self.broker and self.bridge is not None,
+            )
+            for process in self.processes
+        ]
 
     def heal(self) -> None:
         for process in self.processes:
