@@ -24,7 +24,7 @@ STARTED_SECONDS = 60.0
 QUIET_SECONDS = 120.0  # a lease of the outbox is 30 s, and what a killed process had leased waits for its end
 EPILOGUE_SECONDS = 4.0
 EPILOGUE_QUIET_SECONDS = 45.0
-LARGEST = Footprint(megabytes=400, threads=80, files=400)
+GROWTH = Footprint(megabytes=80, threads=20, files=100)  # of what runs for a while; files beside those of all people
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Run:
         self.report.figures["largest process of each, before and after"] = "".join(
             f"\n    {name:10} {before[name]}; {after[name]}" for name in before
         )
-        _check_footprints(after)
+        _check_growth(before, after, len(self.people))
 
     async def epilogue(self) -> None:
         """Nothing was restarted for it, and all is as live as ever."""
@@ -162,9 +162,10 @@ async def _run(world: World, options: Options, nemesis: Nemesis, until_done: boo
         chat.close()
 
 
-def _check_footprints(after: dict[str, Footprint]) -> None:
+def _check_growth(before: dict[str, Footprint], after: dict[str, Footprint], people: int) -> None:
     for name, found in after.items():
         if name not in ("redis", "broker"):
-            assert found.megabytes < LARGEST.megabytes, f"{name}: {found}"
-            assert found.threads < LARGEST.threads, f"{name}: {found}"
-            assert found.files < LARGEST.files, f"{name}: {found}"
+            was = before[name]
+            assert found.megabytes < was.megabytes + GROWTH.megabytes, f"{name}: {was}; {found}"
+            assert found.threads < was.threads + GROWTH.threads, f"{name}: {was}; {found}"
+            assert found.files < was.files + GROWTH.files + people, f"{name}: {was}; {found}"

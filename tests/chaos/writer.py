@@ -25,7 +25,6 @@ class Wrote:
     sender_id: str
     contents: set[str | None]
     acknowledged: bool = False
-    first_status: int = 0
 
 
 @dataclass
@@ -72,7 +71,7 @@ async def _write(
         except Refused as refused:
             _note_refusal(refused, work)
             continue
-        wrote.acknowledged, wrote.first_status = True, status
+        wrote.acknowledged = True
         work.counts[f"sends {status}"] += 1
         work.seconds.append(time.monotonic() - asked)
         mine.append(wrote)
