@@ -106,10 +106,8 @@ async def _delete(chat: Service, person: Person, wrote: Wrote, at: int, work: Wo
 async def _come_and_go(chat: Service, group: Group, until: float, chance: random.Random, work: Work) -> None:
     """The owner takes members out and in again; some leave by themselves."""
     out: list[Person] = []
-    while True:
-        await asyncio.sleep(chance.uniform(2.0, 10.0))
-        if time.monotonic() > until:
-            break
+    while (wait := chance.uniform(2.0, 10.0)) < until - time.monotonic():
+        await asyncio.sleep(wait)
         if out and chance.random() < 0.6:
             person = out.pop(chance.randrange(len(out)))
             await _change_members(chat, "PUT", group, person, group.owner, work, body={})

@@ -51,7 +51,7 @@ def test_a_part_of_each_kind_killed_and_frozen_loses_nothing(world: World) -> No
                 nemesis.freeze(target, 1.5)
 
     nemesis = Nemesis(kill, freeze)
-    asyncio.run(run(world, Options(people=20, groups=4, messages=300, seed=1, seconds=10), nemesis, until_done=True))
+    asyncio.run(run(world, Options(people=20, groups=4, messages=300, seed=1, seconds=8), nemesis, until_done=True))
 
     assert nemesis.counts == {"kills": len(killed), "freezes": len(frozen)}
 
@@ -63,6 +63,6 @@ def test_a_rolling_restart_loses_nothing(world: World) -> None:
                 nemesis.restart(target)
 
     nemesis = Nemesis(replace_all)
-    asyncio.run(run(world, Options(people=20, groups=4, messages=300, seed=2, seconds=10), nemesis, until_done=True))
+    asyncio.run(run(world, Options(people=20, groups=4, messages=300, seed=2, seconds=8), nemesis, until_done=True))
 
     assert nemesis.counts == {"restarts": 5}
