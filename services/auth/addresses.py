@@ -13,6 +13,8 @@ from pydantic import AfterValidator
 from shared.wire import check_text
 
 NAME_LENGTH = 80
+ENCODED_WORD = "=?"
+"""Begins what mail programs decode (RFC 2047), which could be other recipients, headers or a body."""
 
 # Mail inside a house goes to such names; refusing them protects nobody, as nothing is looked up.
 for _name in {"local", "localhost", "test"} & set(email_validator.SPECIAL_USE_DOMAIN_NAMES):
@@ -25,6 +27,8 @@ def normalise_email(text: str) -> str:
         found = validate_email(check_text(text).strip(), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None
+    if ENCODED_WORD in found.local_part:
+        raise ValueError("The part before the @ is not allowed to hold =? in a row.")
     return found.normalized.lower()
 
 

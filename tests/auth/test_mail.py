@@ -27,6 +27,13 @@ LINK = (
     OWN_ORIGIN + "/auth/confirm?token_hash=" + "x" * 43 + "&type=email&redirect_to=http%3A%2F%2Flocalhost%3A3000%2Fchat"
 )
 
+ENCODED = (
+    "=?utf-8?q?evil=40attacker.org=2cx?=@example.org",
+    "=?utf-8?q?a=0d=0abcc=3aevil=40attacker.org=0d=0ax=3a?=@example.org",
+    "=?utf-8?q?a=0d=0a=0d=0a=3ch1=3egot=20you?=@example.org",
+)
+"""What each decodes to is another recipient, a header, and a body."""
+
 
 class Postbox:
     """Stands for somebody's mail server: keeps what arrives, or refuses as told."""
@@ -157,9 +164,38 @@ def test_addresses_in_other_letters_travel_safely(smtp_url: str, postbox: Postbo
 
 
 def test_nobody_adds_headers_or_recipients() -> None:
-    for to in ("a@example.org\r\nBcc: b@example.org", "a\nb@example.org", "a@example.org\n\nbody"):
-        with pytest.raises(ValueError, match=r"invalid|[Cc]odepoint|not allowed"):
+    for to in (
+        "a@example.org\r\nBcc: b@example.org",
+        "a\nb@example.org",
+        "a@example.org\n\nbody",
+        "a,b@example.org",
+        "<b@example.org>, a@example.org",
+        *ENCODED,
+    ):
+        with pytest.raises(ValueError, match=r"invalid|[Cc]odepoint|may not contain"):
             SignInMail(to, LINK, "012345").render(parse_sender("Pulse <pulse@example.org>"))
+
+
+@pytest.mark.parametrize("address", ENCODED)
+def test_an_address_that_mail_programs_would_decode_is_none(make_app: MakeApp, address: str) -> None:
+    app = make_app(SIGNUP="domains:example.org", ADMIN_EMAILS="ann@example.org")
+    for path, more in (("/auth/login", {}), ("/auth/signup", {"password": "seven purple otters knit"})):
+        answer = Visitor(app, "").call("POST", path, json={"email": address, **more})
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "malformed")
+    invited = Visitor(app, "ann@example.org").sign_in().call("POST", "/users", json={"email": address})
+    assert invited.status_code == 422
+
+
+@pytest.mark.parametrize("address", ["=utf-8?q?a@example.org", "a=b?c@example.org", "?=x@example.org"])
+def test_its_signs_alone_are_letters_as_others(smtp_url: str, postbox: Postbox, address: str) -> None:
+    SmtpMailer(SmtpServer.from_url(smtp_url), parse_sender("a@b.org"), str, ()).send(
+        SignInMail(address, LINK, "012345")
+    )
+    postbox.wait_for(1)
+    content = postbox.envelopes[0].content
+    assert isinstance(content, bytes)
+    assert postbox.envelopes[0].rcpt_tos == [address]
+    assert f"To: {address}\r\n".encode() in content
 
 
 def test_a_busy_server_is_tried_again_and_a_final_no_is_taken(mailer: SmtpMailer, postbox: Postbox) -> None:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime, localtime, make_msgid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jinja2 import Environment, PackageLoader
 
-from services.auth.addresses import to_ascii_domain
+from services.auth.addresses import ENCODED_WORD, to_ascii_domain
 
 TEMPLATES = Environment(loader=PackageLoader("services.auth"), autoescape=True)
+BARE_ADDRESS = re.compile(r"[^\s\x00-\x20\x7f-\x9f()<>\[\]:;,@\\\"]{1,250}@[a-zA-Z0-9.-]{1,253}")
+
+
+class Recipient(BaseHeader):
+    """A ``To`` header written as it is: Python's own decodes and parses a recipient again on its way out."""
+
+    max_count = 1
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        if not BARE_ADDRESS.fullmatch(value) or ENCODED_WORD in value:
+            raise ValueError("An invalid recipient.")
+        kwds["decoded"], kwds["parse_tree"] = value, None
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+HEADERS = HeaderRegistry()
+HEADERS.map_to_type("to", Recipient)
 
 
 @dataclass(frozen=True)
@@ -31,13 +52,15 @@ class Mail(ABC):
     @abstractmethod
     def subject(self) -> str: ...
 
+    @property
+    def envelope_to(self) -> str:
+        return to_ascii_domain(self.to)
+
     def render(self, sender: Address) -> EmailMessage:
-        """multipart/alternative. The policy refuses line breaks in headers, so nobody adds any of their own."""
-        message = EmailMessage(policy=SMTP.clone(utf8=not self.to.isascii()))
+        """multipart/alternative. Raises ValueError for what could become headers or recipients of somebody's own."""
+        message = EmailMessage(policy=SMTP.clone(utf8=not self.to.isascii(), header_factory=HEADERS))
         message["From"] = sender
-        local, _, domain = to_ascii_domain(self.to).rpartition("@")
-        # Not addr_spec, which refuses other letters before the @ whatever the policy.
-        message["To"] = Address(username=local, domain=domain)
+        message["To"] = self.envelope_to
         message["Subject"] = self.subject
         message["Date"] = format_datetime(localtime())
         message["Message-ID"] = make_msgid(domain=sender.domain)

@@ -59,14 +59,15 @@ class SmtpServer:
             timeout_seconds=seconds,
         )
 
-    def deliver(self, message: EmailMessage) -> None:
+    def deliver(self, message: EmailMessage, sender: str, recipient: str) -> None:
         """Raises smtplib.SMTPException or OSError."""
         with self._connect() as connection:
             if self.scheme == "smtp+starttls":
                 connection.starttls(context=ssl.create_default_context())
             if self.user is not None:
                 connection.login(self.user, self.password or "")
-            connection.send_message(message)
+            # Named, else they are parsed out of the headers.
+            connection.send_message(message, sender, [recipient])
 
     def _connect(self) -> smtplib.SMTP:
         if self.scheme == "smtps":
@@ -106,7 +107,7 @@ class SmtpMailer:
     def _deliver(self, mail: Mail, waits: tuple[float, ...]) -> None:
         address = self._name_address(mail.to)
         try:
-            self._server.deliver(mail.render(self._sender))
+            self._server.deliver(mail.render(self._sender), self._sender.addr_spec, mail.envelope_to)
         except (smtplib.SMTPException, OSError) as error:
             # The reason's text may repeat the address: its kind and status must do.
             details = {"cause": type(error).__name__, "smtp_status": getattr(error, "smtp_code", None)}
