@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
@@ -31,6 +32,15 @@ def _check_smtp(value: SecretStr) -> SecretStr:
 def _check_sender(value: str) -> str:
     parse_sender(value)
     return value
+
+
+def find_public(values: Mapping[str, Any]) -> str | None:
+    """The first setting that lets more than this machine's people in, as ``NAME=value``; None when none does."""
+    for name in ("host", "public_url", "auth_public_url"):
+        value = values.get(name)  # missing when it is wrong, which is said already
+        if value is not None and not is_loopback(value if name == "host" else urlsplit(value).hostname or ""):
+            return f"{name.upper()}={value}"
+    return None
 
 
 class AuthSettings(GoogleSettings):
@@ -97,12 +107,10 @@ class AuthSettings(GoogleSettings):
     @field_validator("smtp_url")
     @classmethod
     def _needed_elsewhere(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        host = info.data.get("host")
         mails_itself = info.data.get("supabase_url", "wrong") is None  # else Supabase Auth does
-        if value is None and mails_itself and host is not None and not is_loopback(host):
-            raise ValueError(
-                f"is needed because HOST={host} is not loopback: the development inbox would be open to all"
-            )
+        public = find_public(info.data)
+        if value is None and mails_itself and public:
+            raise ValueError(f"is needed because {public} is not loopback: the development inbox would be open to all")
         return value
 
     @field_validator("mail_from")
@@ -129,20 +137,14 @@ class AuthSettings(GoogleSettings):
         return value
 
     @property
-    def is_local(self) -> bool:
-        """Bound to loopback: only this machine's people reach it."""
-        return is_loopback(self.host)
-
-    @property
     def is_private(self) -> bool:
-        """Loopback for browsers as well: a proxy on this machine may publish what is bound to it."""
-        urls = (self.public_url, self.auth_public_url)
-        return self.is_local and all(is_loopback(urlsplit(url).hostname or "") for url in urls)
+        """Loopback, for browsers as well: a proxy on this machine may publish what is bound to it."""
+        return find_public(self.model_dump(include={"host", "public_url", "auth_public_url"})) is None
 
     @property
     def keeps_mails(self) -> bool:
         """In the development inbox, instead of sending them."""
-        return self.is_local and self.smtp_url is None and self.supabase_url is None
+        return self.is_private and self.smtp_url is None and self.supabase_url is None
 
     @property
     def own_origin(self) -> str:

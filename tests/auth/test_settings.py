@@ -56,6 +56,19 @@ def test_beyond_loopback_mail_must_go_out() -> None:
         assert read_settings(URL, HOST=host, **SMTP).signup_policy.domains == frozenset()
     for host in ("127.0.0.1", "localhost", "::1"):
         assert read_settings(URL, HOST=host).signup_policy.domains is None
+        assert read_settings(URL, HOST=host).keeps_mails
+
+
+@pytest.mark.parametrize("origin", ["https://chat.example.org", "http://192.0.2.7", "http://127.0.0.1.nip.io"])
+def test_what_a_proxy_publishes_has_no_inbox_of_everybodys_mails(origin: str) -> None:
+    published = {"HOST": "127.0.0.1", "PUBLIC_URL": origin, "AUTH_PUBLIC_URL": origin, "SIGNUP": "open"}
+    [problem] = problems(**published)
+    assert problem.startswith(f"SMTP_URL: is needed because PUBLIC_URL={origin} is not loopback")
+    assert not read_settings(URL, **published, **SMTP).keeps_mails
+    only_auth = {"PUBLIC_URL": "http://localhost:3000", "AUTH_PUBLIC_URL": origin}
+    assert f"SMTP_URL: is needed because AUTH_PUBLIC_URL={origin} is not" in "".join(problems(**only_auth))
+    keys = {"SUPABASE_PUBLISHABLE_KEY": "sb_publishable_" + "x" * 20, "SUPABASE_SECRET_KEY": "sb_secret_" + "x" * 20}
+    assert read_settings(URL, **published, SUPABASE_URL="https://abc.supabase.co", **keys).smtp is None
 
 
 def test_only_what_nobody_elsewhere_can_open_lets_strangers_in_and_makes_the_first_of_them_admin() -> None:
@@ -64,9 +77,9 @@ def test_only_what_nobody_elsewhere_can_open_lets_strangers_in_and_makes_the_fir
         assert (policy.domains, policy.first_is_admin) == (None, True)
     for origin in ("https://chat.example.org", "http://192.0.2.7"):
         behind_a_proxy = {"HOST": "127.0.0.1", "PUBLIC_URL": origin, "AUTH_PUBLIC_URL": origin}
-        policy = read_settings(URL, **behind_a_proxy).signup_policy
+        policy = read_settings(URL, **behind_a_proxy, **SMTP).signup_policy
         assert (policy.domains, policy.first_is_admin) == (frozenset(), False)
-        assert read_settings(URL, SIGNUP="open", **behind_a_proxy).signup_policy.domains is None
+        assert read_settings(URL, SIGNUP="open", **behind_a_proxy, **SMTP).signup_policy.domains is None
 
 
 def test_smtp_needs_a_sender_and_neither_may_be_nonsense() -> None:
@@ -80,13 +93,13 @@ def test_smtp_needs_a_sender_and_neither_may_be_nonsense() -> None:
 
 
 def test_pages_and_auth_share_cookies_or_it_is_said() -> None:
-    apart = {"PUBLIC_URL": "https://chat.example.org", "AUTH_PUBLIC_URL": "https://auth.example.org"}
+    apart = {"PUBLIC_URL": "https://chat.example.org", "AUTH_PUBLIC_URL": "https://auth.example.org", **SMTP}
     assert "COOKIE_DOMAIN: PUBLIC_URL (chat.example.org) and AUTH_PUBLIC_URL (auth.example.org)" in problems(**apart)[0]
     assert problems(COOKIE_DOMAIN="ample.org", **apart)[0].startswith("COOKIE_DOMAIN: is not a domain above")
     assert "127.0.0.1" in problems(PUBLIC_URL="http://127.0.0.1:3000")[0]
     assert read_settings(URL, COOKIE_DOMAIN="example.org", **apart).cookie_domain == "example.org"
     together = {"PUBLIC_URL": "https://example.org", "AUTH_PUBLIC_URL": "https://example.org/auth-service"}
-    assert read_settings(URL, **together).cookie_domain is None
+    assert read_settings(URL, **together, **SMTP).cookie_domain is None
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
