@@ -22,6 +22,12 @@ class ServiceRefused(Exception):
         super().__init__(f"{status} {body.get('code', '')}")
 
 
+def encode(body: Any) -> bytes:
+    """As JSON. Raises ValueError for what it has no words for, like NaN."""
+    # Not requests' `json=`: it writes an emoji as 12 bytes, and 200 long messages are too much for /deliver then.
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
 class ServiceClient:
     """One keep-alive session to one service; safe to share between threads."""
 
@@ -37,8 +43,10 @@ class ServiceClient:
         return self._call("GET", path, params=query)
 
     def post(self, path: str, body: Any) -> dict[str, Any]:
-        # Not requests' `json=`: it writes an emoji as 12 bytes, and 200 long messages are too much for /deliver then.
-        data = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return self.post_encoded(path, encode(body))
+
+    def post_encoded(self, path: str, data: bytes) -> dict[str, Any]:
+        """``data``: the body as JSON."""
         return self._call("POST", path, data=data, content_type="application/json")
 
     def check_alive(self) -> None:
@@ -66,13 +74,15 @@ class ServiceClient:
                 **arguments,
             )
             body = response.json() if response.content else {}
+            if not isinstance(body, dict):
+                raise ValueError("the answer is no object")
         except (requests.RequestException, ValueError) as error:
             raise Unavailable() from error
         if response.status_code >= 500 or response.status_code == 429:
             raise Unavailable()
         if response.status_code >= 400:
             raise ServiceRefused(response.status_code, body)
-        return dict(body)
+        return body
 
 
 def fetch_jwks(auth: ServiceClient) -> list[dict[str, Any]]:

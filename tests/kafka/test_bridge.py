@@ -15,8 +15,11 @@ from prometheus_client import REGISTRY
 
 from services.chat.bridge.app import Bridge, create_app
 from services.chat.bridge.consumer import GROUP
+from services.chat.bridge.dead_letters import DeadLetters
+from services.chat.bridge.delivery import Delivery
 from services.chat.bridge.settings import BridgeSettings
 from services.chat.kafka.connection import DEAD, MESSAGES, USERS, make_topics
+from shared.service_client import ServiceClient
 from shared.wire import wire_time
 from tests.engines import Broker
 from tests.kafka.conftest import SERVICE_TOKEN, chat_settings
@@ -38,6 +41,19 @@ def event(number: int, room: str, kind: str = "message.sent") -> bytes:
     return json.dumps(value).encode()
 
 
+class Stumbling(Delivery):
+    """Fails, while ``stumbles`` is set, in a way that nobody has thought of."""
+
+    stumbles = False
+    stumbled = 0
+
+    def deliver(self, messages: list[Message]) -> None:
+        if self.stumbles:
+            self.stumbled += 1
+            raise ZeroDivisionError
+        super().deliver(messages)
+
+
 class Running:
     """A bridge in a thread, and a producer that stands for chat."""
 
@@ -47,7 +63,8 @@ class Running:
         self.producer = Producer({"bootstrap.servers": broker.bootstrap, "acks": "all", "log_level": 0})
         settings = {"SERVICE_TOKEN": SERVICE_TOKEN, "WEBSOCKET_URL": websocket.url, "PORT": "5004"}
         read = BridgeSettings.read({**settings, "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap})
-        self.bridge = Bridge(read)
+        self.delivery = Stumbling(ServiceClient(websocket.url, SERVICE_TOKEN), DeadLetters(read))
+        self.bridge = Bridge(read, self.delivery)
         self.client = create_app(read, self.bridge).test_client()
         self._thread = threading.Thread(target=self.bridge.run)
         self._thread.start()
@@ -118,15 +135,29 @@ def test_a_wrong_service_token_sets_nothing_aside(running: Running) -> None:
     eventually(lambda: running.heard(room) == [1], "the event")
 
 
+def test_an_unknown_failure_ends_the_consumer_and_not_the_bridge(running: Running) -> None:
+    room = str(uuid4())
+    before = running.committed()
+    running.delivery.stumbles = True
+    running.publish(*(event(number, room) for number in (1, 2)), key=room)
+    eventually(lambda: running.delivery.stumbled > 0, "the failure", within=30)
+    assert (running.heard(room), running.committed()) == ([], before)
+    running.delivery.stumbles = False
+    eventually(lambda: running.heard(room) == [1, 2], "the events", within=40)
+    eventually(lambda: running.committed() == before + 2, "the commit")
+
+
 @pytest.mark.parametrize(
     ("poison", "reason"),
     [
         (b"\xff no json", b"is no event"),
         (b'{"id": 1}', b"is no event"),
         (event(2, str(uuid4())).replace(b'"version": 1', b'"version": 2'), b"is no event: version"),
+        (event(2, str(uuid4())).replace(b'"seq": 2', b'"seq": NaN'), b"is no event: data is not JSON"),
+        (event(2, str(uuid4())).replace(b'"seq": 2', b'"seq": 1e999'), b"is no event: data is not JSON"),
         (event(2, str(uuid4()), "refused"), b"/deliver answers 422"),
     ],
-    ids=["bytes", "fields", "version", "refused"],
+    ids=["bytes", "fields", "version", "NaN", "beyond any number", "refused"],
 )
 def test_poison_is_set_aside_and_the_others_go_on(running: Running, poison: bytes, reason: bytes) -> None:
     room = str(uuid4())

@@ -9,7 +9,7 @@ import pytest
 import responses
 
 from shared.errors import Unavailable
-from shared.service_client import ServiceClient, fetch_jwks
+from shared.service_client import ServiceClient, ServiceRefused, fetch_jwks
 
 AUTH = "http://127.0.0.1:5001"
 
@@ -28,6 +28,21 @@ def test_whoever_has_no_keys_to_give_is_unavailable(status: int, body: dict[str,
         other.get(f"{AUTH}/.well-known/jwks.json", status=status, json=body)
         with pytest.raises(Unavailable):
             fetch_jwks(ServiceClient(AUTH, "token"))
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_whoever_answers_something_else_than_an_object_is_unavailable(status: int) -> None:
+    with responses.RequestsMock() as other:
+        other.post(f"{AUTH}/deliver", status=status, json=["somebody else"])
+        with pytest.raises(Unavailable):
+            ServiceClient(AUTH, "token").post("/deliver", {})
+
+
+def test_a_refusal_is_told_with_its_code() -> None:
+    with responses.RequestsMock() as other:
+        other.post(f"{AUTH}/deliver", status=400, json={"code": "bad_json"})
+        with pytest.raises(ServiceRefused, match="400 bad_json"):
+            ServiceClient(AUTH, "token").post("/deliver", {})
 
 
 def test_two_hundred_of_the_longest_messages_fit_into_one_delivery() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -18,23 +19,25 @@ from shared.service_client import ServiceClient
 from shared.web import install
 
 RESTART_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+STEADY_SECONDS = 60.0
 
 log = structlog.get_logger()
 
 
 class Bridge:
-    def __init__(self, settings: BridgeSettings) -> None:
+    def __init__(self, settings: BridgeSettings, delivery: Delivery | None = None) -> None:
         self._settings = settings
-        self._dead_letters = DeadLetters(settings)
         self.websocket = ServiceClient(settings.websocket_url, settings.service_token.get_secret_value())
-        self._delivery = Delivery(self.websocket, self._dead_letters)
+        self._delivery = delivery or Delivery(self.websocket, DeadLetters(settings))
         self._stopping = threading.Event()
         self._check_kafka: Callable[[], None] | None = None
 
     def run(self) -> None:
         """Returns after ``stop``, with everything delivered committed and the group left."""
-        said = ""
+        said, pause = "", RESTART_SECONDS / 2
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 consumer = BridgeConsumer(self._settings, self._delivery, self._stopping)
                 self._check_kafka = consumer.positions.check_fresh
@@ -44,7 +47,13 @@ class Bridge:
                     log.warning("consumer_made_anew", cause=str(error))
                 said = str(error)
                 self._stopping.wait(RESTART_SECONDS)
-        self._dead_letters.close()
+            except Exception:
+                # Nobody is helped by an end: started again, it reads the same records.
+                log.exception("consumer_made_anew")
+                lived = time.monotonic() - began
+                pause = RESTART_SECONDS if lived > STEADY_SECONDS else min(pause * 2, LONGEST_PAUSE_SECONDS)
+                self._stopping.wait(pause)
+        self._delivery.close()
 
     def stop(self) -> None:
         self._stopping.set()
