@@ -11,7 +11,7 @@ import pytest
 from services.websocket.fanout import Addressed
 from services.websocket.frames import encode_event
 from services.websocket.nodes.entries import pack_deliveries, pack_ended, unpack_deliveries, unpack_ended
-from services.websocket.nodes.stream import Entry, Window, order
+from services.websocket.nodes.stream import order
 
 ANN, BEN = 1, 2**128 - 1
 
@@ -60,12 +60,3 @@ def test_an_ended_session_counts_for_tokens_of_before_only() -> None:
 def test_ids_compare_as_numbers() -> None:
     ids = [b"", b"0-1", b"5-0", b"5-2", b"5-10", b"40-0", b"1700000000000-0"]
     assert sorted(set(ids), key=order) == ids
-
-
-def test_the_window_names_the_oldest_entry_that_still_fits() -> None:
-    window = Window(3_000)
-    for n in range(5):
-        window.add(Entry(b"%d-0" % n, b"", n, b"x" * 850))
-    assert window.oldest == b"2-0"
-    window.add(Entry(b"9-0", b"", 9, b"x" * 1_000_000))
-    assert window.oldest == b"9-0"

@@ -140,16 +140,6 @@ def test_a_node_shows_its_state_and_what_it_has_read(nodes: list[Service], nodes
     assert nodes[0].metric("pulse_stream_append_seconds_count") >= 1
 
 
-def test_the_stream_keeps_no_more_than_its_bound(
-    make_service: Callable[..., Service], nodes_redis: RedisServer, ann: str
-) -> None:
-    node = make_service(REDIS_URL=nodes_redis.url, REDIS_PREFIX="bounded", STREAM_BYTES="1000000")
-    for _ in range(20):
-        node.deliver([ann], *(("read", {"x": "x" * 12_000}) for _ in range(10)))
-    with nodes_redis.connect() as redis:
-        assert 500_000 < redis.memory_usage("bounded:stream", samples=0) < 1_500_000
-
-
 @pytest.mark.parametrize("password", ["not-the-password", None])
 def test_a_wrong_password_is_one_clear_line_without_any_password(
     nodes_redis: RedisServer, password: str | None, free_port: int

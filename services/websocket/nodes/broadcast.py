@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Self
 
 import redis
+import structlog
 from flask import Flask
 from prometheus_client import Histogram
 
@@ -25,7 +26,7 @@ from services.websocket.nodes.entries import (
 )
 from services.websocket.nodes.reader import BLOCK_SECONDS, ERRORS, Reader
 from services.websocket.nodes.resync import Resyncs
-from services.websocket.nodes.stream import Stream, Window
+from services.websocket.nodes.stream import Stream
 from services.websocket.sessions import Sessions
 from services.websocket.settings import WebsocketSettings
 from shared.errors import Unavailable
@@ -37,6 +38,12 @@ APPEND_SECONDS = Histogram(
     "Time until Redis had taken what a request brought",
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
+FULL_SECONDS = 10.0  # how long ``/readyz`` reports it
+PAUSED = "Redis has no memory left (maxmemory): live delivery pauses"
+SHORTENED = "Redis has no memory left (maxmemory): it keeps less than STREAM_BYTES"
+NOT_FULL = ("", float("-inf"))  # what an append met last, and when
+
+log = structlog.get_logger()
 
 
 class EveryNode:
@@ -45,11 +52,11 @@ class EveryNode:
     def __init__(self, settings: WebsocketSettings, connections: Connections, sessions: Sessions) -> None:
         self._connections, self._sessions = connections, sessions
         reading = connect_redis(settings, read_seconds=BLOCK_SECONDS + READ_SECONDS)
-        self._stream = Stream(settings.redis_prefix, connect_redis(settings), reading)
-        self._window = Window(settings.stream_bytes)
+        self._stream = Stream(settings.redis_prefix, settings.stream_bytes, connect_redis(settings), reading)
         resyncs = Resyncs(connections, settings.resync_spread_seconds)
-        self._reader = Reader(self._stream, self._window, self._apply, resyncs.tell_all)
-        self.reported: dict[str, Check] = {"redis": self._reader.check_up}
+        self._reader = Reader(self._stream, self._apply, resyncs.tell_all)
+        self.reported: dict[str, Check] = {"redis": self._check}
+        self._full = NOT_FULL
 
     def install(self, app: Flask) -> Self:
         before_start(app, self._reader.begin)
@@ -70,11 +77,30 @@ class EveryNode:
         self._reader.check_up()  # else each request of a busy time would wait for its own timeout
         began = time.perf_counter()
         try:
-            self._stream.append(bodies, self._window.oldest)
+            fits = self._stream.append(bodies)
+        except redis.OutOfMemoryError as error:
+            self._note_full(PAUSED)
+            raise Unavailable(PAUSED) from error
         except (redis.RedisError, OSError) as error:
             ERRORS.labels("append").inc()
             raise Unavailable("Redis is not answering: live delivery pauses") from error
         APPEND_SECONDS.observe(time.perf_counter() - began)
+        if not fits:
+            self._note_full(SHORTENED)
+        elif self._full[0] == PAUSED:
+            self._full = NOT_FULL
+
+    def _check(self) -> None:
+        self._reader.check_up()
+        words, at = self._full
+        if time.monotonic() - at < FULL_SECONDS:
+            raise Unavailable(words)
+
+    def _note_full(self, words: str) -> None:
+        ERRORS.labels("memory").inc()
+        if time.monotonic() - self._full[1] > FULL_SECONDS:
+            log.warning("redis_full", cause=words)
+        self._full = words, time.monotonic()
 
     def _apply(self, body: bytes) -> None:
         if body.startswith(DELIVERIES):

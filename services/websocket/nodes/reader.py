@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from services.websocket import green
-from services.websocket.nodes.stream import End, Entry, Stream, Window, WrongRedis, order
+from services.websocket.nodes.stream import End, Entry, Stream, WrongRedis, order
 from shared.errors import Unavailable
 
 ENTRIES_A_READ = 100
@@ -31,11 +31,8 @@ log = structlog.get_logger()
 class Reader:
     """``apply`` does what an entry's body says; ``missed`` is called after each gap and after every new connection."""
 
-    def __init__(
-        self, stream: Stream, window: Window, apply: Callable[[bytes], None], missed: Callable[[], None]
-    ) -> None:
-        self._stream, self._window = stream, window
-        self._apply, self._missed = apply, missed
+    def __init__(self, stream: Stream, apply: Callable[[bytes], None], missed: Callable[[], None]) -> None:
+        self._stream, self._apply, self._missed = stream, apply, missed
         self._end: End | None = None  # as last looked at; None while Redis is away
         self._looked_at = 0.0
         self._last, self._number, self._read_from = b"", 0, b"0-0"
@@ -115,7 +112,6 @@ class Reader:
                 return
             self._last, self._number, self._read_from = entry.id, entry.number, entry.id
             READ.inc()
-            self._window.add(entry)
             self._do(entry)
 
     def _do(self, entry: Entry) -> None:

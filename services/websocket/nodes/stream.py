@@ -7,7 +7,6 @@ the reason: trimmed entries, an emptied Redis, a replica that had not heard ever
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +14,57 @@ import redis
 
 from services.websocket.lifecycle import CantStart
 
-ENTRY_OVERHEAD_BYTES = 150  # an id, the names, and Redis' own
+ENTRY_OVERHEAD_BYTES = 160  # an id, the names, and Redis' own
+KEEP_SECONDS = 300  # who is further behind is better off with a resync
+LEAST_BYTES = 1_000_000  # a stream as small as this is not what fills Redis
 LEAST_VERSION = (6, 2)  # XTRIM … MINID
 
-APPEND = """
-local after, n = unpack(redis.call('HMGET', KEYS[2], 'id', 'n'))
-after, n = after or '', tonumber(n or 0)
-for i = 2, #ARGV do
-    n = n + 1
-    after = redis.call('XADD', KEYS[1], '*', 'after', after, 'n', n, 'body', ARGV[i])
+# Keys: the stream, its end. ARGV: STREAM_BYTES, the bodies. Answers whether Redis was full, so that half had to go.
+# Each entry says how many bytes were appended before it: any process, however young, sees what is to be dropped. What
+# is dropped goes first, because a full Redis refuses a script's first write if that needs memory, and no later one.
+APPEND = f"""
+local stream = KEYS[1]
+local after, n, total = unpack(redis.call('HMGET', KEYS[2], 'id', 'n', 'bytes'))
+after, n, total = after or '', tonumber(n or 0), tonumber(total or 0)
+
+local function find_first()
+    local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+    if not first then return end
+    return first[1], first[2][5] == 'before' and tonumber(first[2][6])
 end
-redis.call('HSET', KEYS[2], 'id', after, 'n', n)
-if ARGV[1] ~= '' then redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[1]) end
-return after
+
+local function drop_before(place)
+    for _ = 1, 10000 do
+        local id, before = find_first()
+        -- More than there is: of a stream whose end somebody deleted.
+        if not id or not before or (before >= place and before <= total) then return end
+        redis.call('XDEL', stream, id)
+    end
+end
+
+local oldest = redis.call('TIME')[1] * 1000 - {KEEP_SECONDS * 1000}
+local first = find_first()
+if first and tonumber(string.match(first, '^%d+')) < oldest then redis.call('XTRIM', stream, 'MINID', '=', oldest) end
+local size = 0
+for i = 2, #ARGV do size = size + #ARGV[i] + {ENTRY_OVERHEAD_BYTES} end
+drop_before(total + size - ARGV[1])
+
+local full = 0
+for i = 2, #ARGV do
+    local entry = {{'after', after, 'n', n + 1, 'before', total, 'body', ARGV[i]}}
+    local id = redis.pcall('XADD', stream, '*', unpack(entry))
+    if type(id) == 'table' and string.find(id.err, 'OOM', 1, true) then
+        local _, before = find_first()
+        if not before or total - before < {LEAST_BYTES} then return redis.error_reply('OOM at maxmemory') end
+        full = 1
+        drop_before((before + total) / 2)
+        id = redis.call('XADD', stream, '*', unpack(entry))
+    end
+    if type(id) == 'table' then return id end
+    after, n, total = id, n + 1, total + #ARGV[i] + {ENTRY_OVERHEAD_BYTES}
+end
+redis.call('HSET', KEYS[2], 'id', after, 'n', n, 'bytes', total)
+return full
 """
 
 
@@ -63,16 +100,24 @@ class End:
 
 
 class Stream:
-    """``appending`` has a short timeout, ``reading`` one longer than it blocks."""
+    """``appending`` has a short timeout, ``reading`` one longer than it blocks.
 
-    def __init__(self, prefix: str, appending: redis.Redis, reading: redis.Redis) -> None:
+    It holds the newest entries that fit into ``most_bytes``, as far as they are no older than KEEP_SECONDS.
+    """
+
+    def __init__(self, prefix: str, most_bytes: int, appending: redis.Redis, reading: redis.Redis) -> None:
+        self._most_bytes = most_bytes
         self._key, self._end_key = f"{prefix}:stream", f"{prefix}:stream:end"
         self._append = appending.register_script(APPEND)
         self._reading = reading
 
-    def append(self, bodies: list[bytes], oldest_kept: bytes) -> None:
-        """All of them or none. Raises redis.RedisError."""
-        self._append(keys=[self._key, self._end_key], args=[oldest_kept, *bodies])
+    def append(self, bodies: list[bytes]) -> bool:
+        """All of them or none. False when Redis had no memory left, so that older entries had to go.
+
+        Raises redis.RedisError; redis.OutOfMemoryError when that would not have helped.
+        """
+        full: Any = self._append(keys=[self._key, self._end_key], args=[self._most_bytes, *bodies])
+        return not full
 
     def read(self, after: bytes, *, count: int, block_ms: int) -> list[Entry]:
         answer: Any = self._reading.xread({self._key: after}, count=count, block=block_ms)
@@ -101,24 +146,6 @@ class Stream:
         """For a stream whose end somebody deleted: its old entries are nobody's."""
         last: Any = self._reading.xrevrange(self._key, count=1)
         return bytes(last[0][0]) if last else b"0-0"
-
-
-class Window:
-    """The newest entries that fit into ``most_bytes``; ``oldest`` is the first of them, empty while all fit."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._entries: deque[tuple[bytes, int]] = deque()
-        self._bytes = 0
-        self.oldest = b""
-
-    def add(self, entry: Entry) -> None:
-        size = len(entry.body) + ENTRY_OVERHEAD_BYTES
-        self._entries.append((entry.id, size))
-        self._bytes += size
-        while self._bytes > self._most_bytes and len(self._entries) > 1:
-            self._bytes -= self._entries.popleft()[1]
-            self.oldest = self._entries[0][0]
 
 
 def order(entry_id: bytes) -> tuple[int, int]:
