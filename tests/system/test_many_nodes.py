@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -35,6 +36,12 @@ def world(
     postgres.drop_database(name)
 
 
+def run_through(world: World, options: Options, nemesis: Nemesis) -> None:
+    """In a thread of its own: where a browser was driven before, this one has an event loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run(world, options, nemesis, until_done=True)).result()
+
+
 def test_a_part_of_each_kind_killed_and_frozen_loses_nothing(world: World) -> None:
     targets = {target.name: target for target in world.targets()}
     killed = [targets[name] for name in ("broker", "redis", "node-1", "chat-1", "auth") if name in targets]
@@ -51,7 +58,7 @@ def test_a_part_of_each_kind_killed_and_frozen_loses_nothing(world: World) -> No
                 nemesis.freeze(target, 1.5)
 
     nemesis = Nemesis(kill, freeze)
-    asyncio.run(run(world, Options(people=20, groups=4, messages=300, seed=1, seconds=8), nemesis, until_done=True))
+    run_through(world, Options(people=20, groups=4, messages=300, seed=1, seconds=8), nemesis)
 
     assert nemesis.counts == {"kills": len(killed), "freezes": len(frozen)}
 
@@ -63,6 +70,6 @@ def test_a_rolling_restart_loses_nothing(world: World) -> None:
                 nemesis.restart(target)
 
     nemesis = Nemesis(replace_all)
-    asyncio.run(run(world, Options(people=20, groups=4, messages=300, seed=2, seconds=8), nemesis, until_done=True))
+    run_through(world, Options(people=20, groups=4, messages=300, seed=2, seconds=8), nemesis)
 
     assert nemesis.counts == {"restarts": 5}
