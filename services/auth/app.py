@@ -8,6 +8,7 @@ from flask import Flask, Response
 from services.auth import confirm, for_services, google, login, methods, pages, password, people, session, users
 from services.auth.choice import choose_provider
 from services.auth.cookies import Cookies
+from services.auth.judge import Judge
 from services.auth.limits import Limits
 from services.auth.notices import Notices
 from services.auth.parts import Parts
@@ -40,6 +41,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
         own=choice.own,
         provider=choice.provider,
         limits=Limits(database, settings.logins_per_ip, settings.codes_per_ip),
+        judge=Judge(waiting=settings.threads // 2),
         redirects=settings.redirects,
         cookies=Cookies.of(settings),
         notices=Notices(ServiceClient(settings.websocket_url, service_token)),

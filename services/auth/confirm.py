@@ -11,7 +11,6 @@ from flask import Response, request
 from services.auth.askers import find_asker
 from services.auth.pages import link_expired_page, link_page, wants_page
 from services.auth.parts import parts
-from services.auth.password_rules import check_new_password
 from services.auth.provider import LinkExpired, NotInvited, SignIn
 from services.auth.schemas import ConfirmQuery, ConfirmRequest
 from services.auth.sign_ins import answer_session, check_browser_origin
@@ -88,7 +87,8 @@ def _recover(body: ConfirmRequest) -> SignIn:
     pending = parts().provider.find_link(body.token_hash, body.redirect_to or "", RECOVERY)
     if pending is None or pending.sets != "new":
         raise LinkExpired()
-    check_new_password(body.password or "", pending.email or "")
+    parts().limits.check_new_password(request.remote_addr)
+    parts().judge.check(body.password or "", pending.email or "")
     sign_in, ended = parts().provider.confirm_recovery(
         body.token_hash, body.redirect_to, body.password or "", find_asker()
     )

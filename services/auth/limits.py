@@ -32,6 +32,10 @@ class Limits:
     def password_try(self, address: str | None, whose: str) -> Iterator[None]:
         """One try to say somebody's password; given back where it was right, or was not compared.
 
+    def check_new_password(self, address: str | None) -> None:
+        """Also good ones count: how good it is takes work to say. Raises TooManyRequests."""
+        self._check("new-password", address, self._codes)
+
         ``whose`` is the address somebody named, counted alike whether it is known. Raises TooManyRequests.
         """
         buckets = (f"password:{network_of(address)}", f"password-of:{whose}")

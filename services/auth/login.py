@@ -8,7 +8,6 @@ from flask import request
 from services.auth import dev_inbox
 from services.auth.askers import find_asker, remember_asker
 from services.auth.parts import parts
-from services.auth.password_rules import check_new_password
 from services.auth.provider import Asker, InvalidCredentials, NotOffered, SignIn
 from services.auth.schemas import ConfirmationSent, LinkSent, LoginAnswer, LoginRequest, SignUpRequest
 from services.auth.sign_ins import answer_session, check_browser_origin, is_browser
@@ -51,7 +50,7 @@ def sign_up(body: SignUpRequest) -> Answer[ConfirmationSent]:
     """
     check_browser_origin()
     parts().limits.check_login(request.remote_addr)
-    check_new_password(body.password, body.email, body.name or "")
+    parts().judge.check(body.password, body.email, body.name or "")
     asker = find_asker()
     redirect_to = parts().redirects.choose(body.redirect_to)
     parts().provider.sign_up(body.email, body.password, body.name, redirect_to, asker)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from services.auth.cookies import Cookies
+from services.auth.judge import Judge
 from services.auth.limits import Limits
 from services.auth.notices import Notices
 from services.auth.provider import AuthProvider
@@ -24,6 +25,7 @@ class Parts:
     own: Database | None
     provider: AuthProvider
     limits: Limits
+    judge: Judge
     redirects: Redirects
     cookies: Cookies
     notices: Notices

@@ -8,7 +8,6 @@ from flask import request
 from services.auth import dev_inbox
 from services.auth.askers import find_asker
 from services.auth.parts import parts
-from services.auth.password_rules import check_new_password
 from services.auth.provider import NotOffered, WrongPassword
 from services.auth.schemas import PasswordChange, ResetRequest, ResetSent
 from services.auth.sign_ins import check_browser_origin
@@ -44,7 +43,8 @@ def change_password(caller: Caller, body: PasswordChange) -> None:
     Whoever has one says it as ``current_password``.
     """
     user = parts().database.call("get_session_user", caller=caller.user_id)
-    check_new_password(body.password, user["email"], user["name"])
+    parts().limits.check_new_password(request.remote_addr)
+    parts().judge.check(body.password, user["email"], user["name"])
     whose = str(caller.user_id)
     with parts().limits.password_try(request.remote_addr, whose):
         ended = parts().provider.change_password(

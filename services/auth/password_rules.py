@@ -8,15 +8,14 @@ has the lists in itself and counts how many guesses such a one takes; nothing is
 from __future__ import annotations
 
 import re
+import unicodedata
 
-from zxcvbn.matching import RANKED_DICTIONARIES, build_ranked_dict, omnimatch
-from zxcvbn.scoring import most_guessable_match_sequence
-
+from services.auth.guesses import count_guesses
 from shared.errors import Malformed
 
 SHORTEST, LONGEST = 8, 200
 GUESSES = 30_000_000  # eight letters and digits at random take 10**8; "Password1!" takes 20,000
-JUDGED = 40  # zxcvbn needs more than its square of time; what is good so far, more does not spoil
+JUDGED = 32  # judging takes the square of it in time; what is good so far, more does not spoil
 OURS = ("pulse", "chat")
 
 
@@ -28,16 +27,20 @@ def check_new_password(password: str, email: str = "", name: str = "", field: st
 
 
 def find_problem(password: str, email: str = "", name: str = "") -> str | None:
-    if not SHORTEST <= len(password) <= LONGEST:
+    meant = normalise(password)
+    if min(len(password), len(meant)) < SHORTEST or len(password) > LONGEST:
         return f"must be {SHORTEST} to {LONGEST} characters"
-    theirs = [word for word in {email, name, *re.split(r"\W+", f"{email} {name}"), *OURS} if word]
-    if password.strip().lower() in {word.lower() for word in theirs} or _is_soon_guessed(password, theirs):
+    whole = {normalise(word).lower() for word in (email, name)}
+    theirs = [word for word in sorted({*whole, *re.split(r"\W+", " ".join(whole)), *OURS}) if word]
+    if meant.strip().lower() in theirs or _is_soon_guessed(meant, theirs):
         return "is too easy to guess: use a few words that don't belong together, or a password manager"
     return None
 
 
+def normalise(password: str) -> str:
+    """Keyboards write the same letter in several ways (NIST SP 800-63B asks for NFKC)."""
+    return unicodedata.normalize("NFKC", password)
+
+
 def _is_soon_guessed(password: str, theirs: list[str]) -> bool:
-    # Not zxcvbn(), which keeps one person's words where the next one's thread finds them.
-    words = {**RANKED_DICTIONARIES, "user_inputs": build_ranked_dict([word.lower() for word in theirs])}
-    start = password[:JUDGED]
-    return int(most_guessable_match_sequence(start, omnimatch(start, words))["guesses"]) < GUESSES
+    return count_guesses(password[:JUDGED], {word: rank for rank, word in enumerate(theirs, 1)}) < GUESSES

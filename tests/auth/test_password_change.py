@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
-from tests.auth.conftest import PAGES
+from tests.auth.conftest import PAGES, MakeApp
 from tests.auth.providers import MAILED, builtin_only
 from tests.auth.test_password_sign_up import HORSE, STAPLE, make_known
 from tests.auth.visitor import Visitor
@@ -60,6 +61,21 @@ def test_a_weak_one_is_refused(app: Flask) -> None:
         answer = ann.change_password(weak, HORSE)
         assert (answer.status_code, answer.get_json()["fields"][0]["field"]) == (422, "password")
     assert ann.log_in(HORSE).status_code == 200
+
+
+def test_how_many_new_passwords_are_judged_is_limited_whoever_they_are_for(make_app: MakeApp) -> None:
+    app = make_app(CODES_PER_IP="4", TRUSTED_PROXIES="1")
+    ann, ben = (Visitor(app, f"{name}@example.org").sign_in() for name in ("ann", "ben"))
+
+    def change(person: Visitor, password: str, network: str) -> TestResponse:
+        headers = {"X-Forwarded-For": network}
+        return person.call("PUT", "/auth/password", json={"password": password}, headers=headers)
+
+    answers = [change(one, "qwertyuiop", "203.0.113.1") for one in (ann, ben, ann, ben, ann)]
+    assert [answer.status_code for answer in answers] == [422] * 4 + [429]
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert change(ann, CASTLE, "203.0.113.1").status_code == 429
+    assert change(ann, CASTLE, "203.0.113.2").status_code == 204
 
 
 def test_nobody_changes_a_password_without_being_signed_in(app: Flask) -> None:

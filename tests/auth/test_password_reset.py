@@ -196,3 +196,17 @@ def test_a_stranger_who_signed_up_with_the_address_has_no_password_after_its_own
     ann.sign_in()
     ann.keep(ann.reset(ann.ask_for_reset(), CASTLE))
     assert [ann.log_in(password).status_code for password in (STAPLE, CASTLE)] == [401, 200]
+
+
+def test_how_many_passwords_may_be_tried_at_a_link_is_limited_and_the_link_stays_good(make_app: MakeApp) -> None:
+    app = make_app(CODES_PER_IP="4", TRUSTED_PROXIES="1")
+    ann = Visitor(app, "ann@example.org").sign_in()
+    mail = ann.ask_for_reset()
+
+    def reset(password: str, network: str) -> int:
+        body, headers = {**mail.query, "password": password}, {"X-Forwarded-For": network}
+        return ann.call("POST", "/auth/confirm", json=body, headers=headers).status_code
+
+    assert [reset("qwertyuiop", "203.0.113.1") for _ in range(5)] == [422] * 4 + [429]
+    assert reset(CASTLE, "203.0.113.1") == 429
+    assert reset(CASTLE, "203.0.113.2") == 200
