@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.system.conftest import Room
+from tests.system.conftest import EMBEDDED_USUALLY, Room
 from tests.system.stack import Stack
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, EMBEDDED_USUALLY]
 
 KEPT = {
     "emoji": "👍🏽 👩‍👩‍👧‍👦 🇳🇵 1️⃣",

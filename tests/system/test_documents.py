@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 from openapi_spec_validator import validate
 
-from tests.system.conftest import Room
+from tests.system.conftest import EMBEDDED_USUALLY, Room
 from tests.system.http import Http
 from tests.system.stack import Stack
 from tests.system.waiting import eventually
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, EMBEDDED_USUALLY]
 
 
 @pytest.mark.parametrize("service", ["auth", "chat", "websocket"])

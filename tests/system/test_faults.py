@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.system.conftest import Room
+from tests.system.conftest import EMBEDDED_USUALLY, Room
 from tests.system.person import Person
 from tests.system.replica import Replica
 from tests.system.waiting import eventually
@@ -97,6 +97,7 @@ def check_convergence(room: Room, replicas: list[Replica], writers: list[Writer]
     eventually(lambda: room.stack.count("from outbox where conversation_id = %s", room.id) == 0, "an empty outbox", 45)
 
 
+@EMBEDDED_USUALLY
 def test_websocket_killed_while_messages_are_sent(room: Room, replicas: list[Replica], writers: list[Writer]) -> None:
     def write(more: int) -> None:
         for writer in writers:
@@ -113,6 +114,7 @@ def test_websocket_killed_while_messages_are_sent(room: Room, replicas: list[Rep
     check_convergence(room, replicas, writers)
 
 
+@EMBEDDED_USUALLY
 def test_websocket_frozen_while_messages_are_sent(room: Room, replicas: list[Replica], writers: list[Writer]) -> None:
     writers[0].wait_for(10)
     room.stack.websocket.pause()
@@ -124,6 +126,7 @@ def test_websocket_frozen_while_messages_are_sent(room: Room, replicas: list[Rep
     check_convergence(room, replicas, writers)
 
 
+@EMBEDDED_USUALLY
 def test_chat_killed_while_messages_are_sent(room: Room, replicas: list[Replica], writers: list[Writer]) -> None:
     for _ in range(2):
         for writer in writers:

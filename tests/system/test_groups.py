@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.system.conftest import Room
+from tests.system.conftest import EMBEDDED_USUALLY, Room
 from tests.system.person import Person
 from tests.system.replica import Replica
 from tests.system.stack import Stack
 from tests.system.waiting import eventually
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, EMBEDDED_USUALLY]
 
 
 @dataclass

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.system.conftest import EMBEDDED_USUALLY
 from tests.system.stack import Stack, new_email
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, EMBEDDED_USUALLY]
 
 SCRIPT = Path(__file__).with_name("two_people.mjs")
 

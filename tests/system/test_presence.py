@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.system.conftest import Room
+from tests.system.conftest import EMBEDDED_USUALLY, Room
 from tests.system.device import Device
 from tests.system.person import Person
 from tests.system.stack import Stack
 from tests.system.waiting import eventually
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, EMBEDDED_USUALLY]
 
 
 @pytest.fixture

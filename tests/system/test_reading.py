@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.system.conftest import Room
+from tests.system.conftest import EMBEDDED_USUALLY, Room
 from tests.system.person import Person
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, EMBEDDED_USUALLY]
 
 
 def test_what_others_wrote_is_unread_until_it_is_read(room: Room) -> None:

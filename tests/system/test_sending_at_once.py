@@ -12,12 +12,12 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.system.conftest import Room
+from tests.system.conftest import EMBEDDED_USUALLY, Room
 from tests.system.person import Person
 from tests.system.replica import Replica
 from tests.system.waiting import eventually
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, EMBEDDED_USUALLY]
 
 MESSAGES_EACH = 50
 
