@@ -31,7 +31,9 @@ EXPIRED = {"otp_expired", "flow_state_expired", "flow_state_not_found"}
 @api.on("GET", "/auth/google", errors=(NotOffered, TooManyRequests, Unavailable))
 def begin_google(query: GoogleQuery) -> Response:
     """Sends the browser to Google, which sends it back to ``/auth/callback``."""
-    parts().limits.check_login(request.remote_addr)
+    if not parts().provider.offers_google:
+        raise NotOffered()
+    parts().limits.check_google(request.remote_addr)
     asker = find_asker()
     address = parts().provider.google_url(parts().redirects.choose(query.redirect_to), asker)
     remember_asker(asker)
@@ -56,8 +58,9 @@ def begin_google(query: GoogleQuery) -> Response:
 def sign_in_with_google(body: GoogleRequest) -> Answer[Session]:
     """Signs in by an id token that Google gave a page or an app; without Supabase each token counts once."""
     check_browser_origin()
-    parts().limits.check_code(request.remote_addr)
-    sign_in = parts().provider.sign_in_with_google(body.id_token, body.nonce, find_asker())
+    asker = find_asker()
+    with parts().limits.code_try(asker.address):
+        sign_in = parts().provider.sign_in_with_google(body.id_token, body.nonce, asker)
     log.info("signed_in", by="google", account=sign_in.user["id"])
     return answer_session(sign_in)
 
@@ -91,8 +94,9 @@ def finish_in_browser(query: CallbackQuery) -> Response:
         raise LinkExpired() if query.error_code in EXPIRED else SignInRefused()
     if not query.code:
         raise LinkIncomplete()
-    parts().limits.check_code(request.remote_addr)
-    sign_in, target = parts().provider.exchange_code(query.code, query.request or query.state, find_asker())
+    asker = find_asker()
+    with parts().limits.code_try(asker.address):
+        sign_in, target = parts().provider.exchange_code(query.code, query.request or query.state, asker)
     log.info("signed_in", by="callback", account=sign_in.user["id"])
     response = Response(status=303, headers={"Location": parts().redirects.choose(target)})
     return parts().cookies.give(response, sign_in)

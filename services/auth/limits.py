@@ -24,23 +24,39 @@ class Limits:
         """Raises TooManyRequests."""
         self._check("login", address, self._logins)
 
+    def check_google(self, address: str | None) -> None:
+        """Apart from logins: any page can have a browser begin, by an image. Raises TooManyRequests."""
+        self._check("google", address, self._logins)
+
     def check_code(self, address: str | None) -> None:
         """Raises TooManyRequests."""
         self._check("code", address, self._codes)
 
-    @contextmanager
-    def password_try(self, address: str | None, whose: str) -> Iterator[None]:
-        """One try to say somebody's password; given back where it was right, or was not compared.
-
     def check_new_password(self, address: str | None) -> None:
         """Also good ones count: how good it is takes work to say. Raises TooManyRequests."""
         self._check("new-password", address, self._codes)
+
+    @contextmanager
+    def password_try(self, address: str | None, whose: str) -> Iterator[None]:
+        """One try to say somebody's password; given back where it was right, or was not compared.
 
         ``whose`` is the address somebody named, counted alike whether it is known. Raises TooManyRequests.
         """
         buckets = (f"password:{network_of(address)}", f"password-of:{whose}")
         self._take(buckets[0], self._codes)
         self._take(buckets[1], PASSWORDS_PER_ADDRESS)
+        with self._kept_for_wrong_ones(buckets):
+            yield
+
+    @contextmanager
+    def code_try(self, address: str | None) -> Iterator[None]:
+        """As ``check_code``, given back as in ``password_try``."""
+        self.check_code(address)
+        with self._kept_for_wrong_ones([f"code:{network_of(address)}"]):
+            yield
+
+    @contextmanager
+    def _kept_for_wrong_ones(self, buckets: Iterable[str]) -> Iterator[None]:
         try:
             yield
         except (NotAuthenticated, NotAllowed):

@@ -217,3 +217,37 @@ def test_whether_google_is_offered_is_told_and_where_it_is_not_nothing_of_it_is_
     assert said(post(without, google.id_token("ann"))) == (404, "not_offered")
     for path in ("/auth/google", "/auth/callback", "/auth/callback?state=x&code=y", "/auth/callback?error=x"):
         assert without.test_client().get(path).status_code == 404
+
+
+def test_beginning_with_google_uses_up_no_logins(make_app: MakeApp, google: RealProvider) -> None:
+    """Any page can have a visitor's browser begin, by an image."""
+    without, offering = make_app(LOGINS_PER_IP="2"), make_app(LOGINS_PER_IP="2", **settings_for(google.url))
+    assert [without.test_client().get("/auth/google").status_code for _ in range(3)] == [404] * 3
+    begun = [offering.test_client().get("/auth/google") for _ in range(3)]
+    assert [answer.status_code for answer in begun] == [302, 302, 429]
+    assert "then choose Google again" in begun[2].get_data(as_text=True)
+    ann = Visitor(offering, "ann@example.org")
+    logins = [ann.call("POST", "/auth/login", json={"email": ann.email}).status_code for _ in range(3)]
+    assert logins == [202, 202, 429]
+
+
+def test_who_comes_in_by_google_uses_up_no_tries_and_who_does_not_does(make_app: MakeApp, google: RealProvider) -> None:
+    app = make_app(CODES_PER_IP="2", **settings_for(google.url))
+    for _ in range(3):
+        assert post(app, google.id_token("ann")).status_code == 200
+        assert come_back(Browser(app), google, "ben").status_code == 303
+    wrong = [post(app, google.id_token("cho")) for _ in range(3)]  # not verified there
+    assert [answer.status_code for answer in wrong] == [403, 403, 429]
+    assert come_back(Browser(app), google, "ben").status_code == 429
+
+
+def test_the_pages_speak_of_google_where_that_was_the_way(app: Flask, google: RealProvider) -> None:
+    browser = Browser(app)
+    back = google.consent(browser.begin(), "ann")
+    elsewhere = Browser(app).open(back)
+    assert (elsewhere.status_code, "chose Google" in elsewhere.get_data(as_text=True)) == (403, True)
+    assert browser.open(back).status_code == 303
+    used = browser.open(back)
+    assert (used.status_code, "choose Google again" in used.get_data(as_text=True)) == (403, True)
+    mailed = browser.open("/auth/confirm?token_hash=wrong&type=email")
+    assert (mailed.status_code, "Google" in mailed.get_data(as_text=True)) == (403, False)

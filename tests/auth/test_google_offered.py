@@ -18,6 +18,8 @@ def test_google_is_offered_where_the_project_has_it(database: Database, switched
         with world.project.gateway.faults.inject("bad gateway before", "/auth/v1/settings") as fault:
             assert world.provider.offers_google is switched_on  # asked at most once a minute
             assert fault.met == 0
+        begun = world.person("ann").call("GET", "/auth/google")
+        assert begun.status_code == (302 if switched_on else 404)
 
 
 def test_a_project_that_hangs_or_talks_nonsense_holds_nobody_up(database: Database) -> None:
