@@ -37,7 +37,8 @@ def create_user(parts: Parts, caller: UUID, new: NewUser) -> dict[str, Any]:
         raise Unavailable("The account that had this address is still being removed. Try again in a moment.")
     log.info("user_created", account=user["id"])
     try:
-        parts.provider.request_link(new.email, parts.redirects.choose(None), None)
+        inviter = parts.database.call("get_user", caller=caller, user_id=caller)["name"]
+        parts.provider.invite(new.email, parts.redirects.choose(None), inviter)
     except AppError as error:
         # The person is there and asks for a link on the sign-in page as everybody does.
         log.warning("invitation_not_mailed", account=user["id"], cause=name_cause(error))

@@ -122,8 +122,6 @@ Scope = Literal["local", "global"]
 
 
 class AuthProvider(Protocol):
-    """``asker`` is None where this installation itself asks."""
-
     code_digits: int
     offers_password: bool
     remembers_browsers: bool
@@ -135,8 +133,11 @@ class AuthProvider(Protocol):
     def offers_google(self) -> bool:
         """Whether people may sign in with Google here."""
 
-    def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
+    def request_link(self, email: str, redirect_to: str, asker: Asker) -> None:
         """Mails a link and a code, or does not; no caller may learn which."""
+
+    def invite(self, email: str, redirect_to: str, inviter: str | None) -> None:
+        """Mails a link to whoever an admin, called ``inviter``, has made an account for."""
 
     def find_link(self, token: str, redirect_to: str, kind: str) -> PendingLink | None:
         """What a link would sign in, by its parameters (``kind`` is its ``type``); consumes nothing."""
@@ -183,6 +184,9 @@ class AuthProvider(Protocol):
 
     def sign_in_with_google(self, id_token: str, nonce: str | None, asker: Asker) -> SignIn:
         """Raises SignInRefused, EmailNotConfirmed, OtherIdentity, NotInvited, NotOffered or Unavailable."""
+
+    def leads_to_google(self, request: str) -> bool:
+        """Whether that is where a browser with this ``request`` comes back from."""
 
     def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:
         """The session of a browser that was sent back with a code, and where it wanted to go.

@@ -59,7 +59,8 @@ def test_functions_run_as_their_caller_with_no_search_path_and_say_what_they_do(
     )
     assert len(rows) >= 15
     for name, definer, config, comment, returned in rows:
-        assert (definer, config, returned) == (False, ['search_path=""'], "jsonb"), name
+        assert (definer, config) == (False, ['search_path=""']), name
+        assert returned in ("jsonb", "trigger"), name
         assert comment, name
     tables = owner(
         "select relname from pg_class where relnamespace = 'builtin_auth'::regnamespace and relkind = 'r'"

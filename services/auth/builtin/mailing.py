@@ -8,11 +8,13 @@ from urllib.parse import urlencode
 import structlog
 
 from services.auth.mail.mailer import Mailer
-from services.auth.mail.message import KnownMail, PasswordChangedMail, ResetMail, SignInMail, SignUpMail
+from services.auth.mail.message import InvitationMail, KnownMail, PasswordChangedMail, ResetMail, SignInMail, SignUpMail
 from services.auth.provider import Asker
 from services.auth.seals import Seals, hash_token, new_code, new_token
-from services.auth.settings import AuthSettings
+from services.auth.settings import DAY_SECONDS, AuthSettings
 from shared.database import Database
+
+INVITATION_DAYS = 7
 
 log = structlog.get_logger()
 
@@ -47,6 +49,22 @@ class Mailing:
         if self._keep(email, token, new_code(), asker, kind="recovery")["mail"]:
             link = self._link(token, "recovery", redirect_to)
             self.mailer.send(ResetMail(to=email, link=link, asked_on=asker.browser))
+
+    def send_invitation(self, email: str, redirect_to: str, inviter: str | None) -> None:
+        """Not counted among an address's mails, which anybody may use up. It lasts for days, so it has no code."""
+        token = new_token()
+        answer = self._database.call(
+            "invite",
+            email=email,
+            token_hash=hash_token(token),
+            code_hash=hash_token(new_token()),
+            life_seconds=INVITATION_DAYS * DAY_SECONDS,
+        )
+        log.info("invitation_requested", address=self._seals.name_address(email), mailed=answer["mail"])
+        if answer["mail"]:
+            link = self._link(token, "email", redirect_to)
+            mail = InvitationMail(to=email, link=link, inviter=inviter, login_url=self._login_url, days=INVITATION_DAYS)
+            self.mailer.send(mail)
 
     def tell_of_new_password(self, email: str) -> None:
         """Not counted among an address's mails: whoever was asked for five must hear of it all the same."""

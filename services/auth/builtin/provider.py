@@ -59,8 +59,11 @@ class BuiltinProvider:
     def offers_google(self) -> bool:
         return self._google is not None
 
-    def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
+    def request_link(self, email: str, redirect_to: str, asker: Asker) -> None:
         self._mailing.send_link(email, redirect_to, asker)
+
+    def invite(self, email: str, redirect_to: str, inviter: str | None) -> None:
+        self._mailing.send_invitation(email, redirect_to, inviter)
 
     def find_link(self, token: str, redirect_to: str = "", kind: str = "") -> PendingLink | None:  # noqa: ARG002
         found = self._database.call("find_link", token_hash=hash_token(token))
@@ -182,6 +185,9 @@ class BuiltinProvider:
 
     def sign_in_with_google(self, id_token: str, nonce: str | None, asker: Asker) -> SignIn:  # noqa: ARG002
         return self._admit(self._offered_google().by_token(id_token, nonce))
+
+    def leads_to_google(self, request: str) -> bool:  # noqa: ARG002  # nobody else sends browsers back
+        return self.offers_google
 
     def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:
         vouched, target = self._offered_google().by_code(code, request, asker)

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from email.utils import format_datetime, localtime, make_msgid
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader
 
@@ -103,6 +104,26 @@ class KnownMail(Mail):
     @property
     def subject(self) -> str:
         return "You already have a Pulse account"
+
+
+@dataclass(frozen=True)
+class InvitationMail(Mail):
+    """``link`` signs in, once, within ``days``, until the first sign-in; ``place`` is the installation's host."""
+
+    inviter: str | None = None
+    login_url: str = ""
+    days: int = 0
+
+    template = "invitation_mail"
+
+    @property
+    def place(self) -> str:
+        return urlsplit(self.login_url).netloc
+
+    @property
+    def subject(self) -> str:
+        # Without the inviter's name, which is whatever they call themselves.
+        return f"You are invited to Pulse at {self.place}"
 
 
 @dataclass(frozen=True)

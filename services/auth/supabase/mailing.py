@@ -53,15 +53,22 @@ class Mailing:
         self._seals = seals
         self._background = Background("supabase mail", QUEUED_MAILS, threads=SENDING_THREADS)
 
-    def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
-        request, asker = _ask("link", email, redirect_to, asker)
+    def request_link(self, email: str, redirect_to: str, asker: Asker) -> None:
+        request = _ask("link", email, redirect_to, asker)
         permitted = self._take_permit(email)
+        self._queue(email, lambda: self._send_link(request, asker), permitted)
+
+    def invite(self, email: str, redirect_to: str) -> None:
+        """Not counted among an address's mails, which anybody may use up."""
+        asker = Asker(address=None, browser=None, secret=new_token())
+        request = _ask("link", email, redirect_to, asker)
+        permitted = self._take_permit(email, "invitation")
         self._queue(email, lambda: self._send_link(request, asker), permitted)
 
     def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
         """Raises Malformed for a weak password, whoever's it is."""
         self.check_strength(password, asker)
-        request, asker = _ask("signup", email, redirect_to, asker)
+        request = _ask("signup", email, redirect_to, asker)
         permitted = self._take_permit(email)
         if self._policy.meet(email).may_join:
             self._queue(email, lambda: self._send_confirmation(request, password, name, asker), permitted)
@@ -69,7 +76,7 @@ class Mailing:
             self._queue(email, lambda: self._send_plain_link(request, asker), permitted)
 
     def request_reset(self, email: str, redirect_to: str, asker: Asker) -> None:
-        request, asker = _ask("recovery", email, redirect_to, asker)
+        request = _ask("recovery", email, redirect_to, asker)
         permitted = self._take_permit(email)
         self._queue(email, lambda: self._send_recovery(request, asker), permitted)
 
@@ -144,9 +151,9 @@ class Mailing:
         elif not is_ours:
             self._passwords.keep_until_confirmed(request, password)
 
-    def _take_permit(self, email: str) -> bool:
+    def _take_permit(self, email: str, kind: str = "mail") -> bool:
         answer = self._database.call(
-            "take_permit", bucket=f"mail:{email}", permits=MAILS_AN_HOUR, window_seconds=HOUR_SECONDS
+            "take_permit", bucket=f"{kind}:{email}", permits=MAILS_AN_HOUR, window_seconds=HOUR_SECONDS
         )
         return bool(answer["allowed"])
 
@@ -173,9 +180,8 @@ class Mailing:
             log.error("mail_dropped", address=address, cause="too many are waiting")
 
 
-def _ask(kind: Kind, email: str, redirect_to: str, asker: Asker | None) -> tuple[Request, Asker]:
-    asker = asker or Asker(address=None, browser=None, secret=new_token())
-    return Request.new(kind, email, asker.browser, redirect_to), asker
+def _ask(kind: Kind, email: str, redirect_to: str, asker: Asker) -> Request:
+    return Request.new(kind, email, asker.browser, redirect_to)
 
 
 def _nothing() -> None:

@@ -77,8 +77,11 @@ class SupabaseProvider:
     def offers_google(self) -> bool:
         return self._offered.has("google")
 
-    def request_link(self, email: str, redirect_to: str, asker: Asker | None) -> None:
+    def request_link(self, email: str, redirect_to: str, asker: Asker) -> None:
         self._mailing.request_link(email, redirect_to, asker)
+
+    def invite(self, email: str, redirect_to: str, inviter: str | None) -> None:  # noqa: ARG002  # GoTrue's templates
+        self._mailing.invite(email, redirect_to)
 
     def find_link(self, token: str, redirect_to: str, kind: str) -> PendingLink | None:
         """What the seal says: GoTrue can't be asked about a token without using it up."""
@@ -181,6 +184,10 @@ class SupabaseProvider:
         except FAILURES as error:
             raise translate(error, SignInRefused) from error
         return self._arrivals.by_google(answer, asker)
+
+    def leads_to_google(self, request: str) -> bool:
+        opened = self._requests.open(request)
+        return opened is not None and opened.request.kind == "google"
 
     def exchange_code(self, code: str, request: str, asker: Asker) -> tuple[SignIn, str]:
         opened = self._requests.open(request)
