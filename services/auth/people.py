@@ -76,7 +76,8 @@ def update_user(parts: Parts, caller: UUID, user_id: UUID, changes: UserChanges)
 
 
 def _set_role(parts: Parts, caller: UUID, user_id: UUID, role: str) -> dict[str, Any]:
-    answer = parts.database.call("set_role", caller=caller, user_id=user_id, role=role)
+    named = list(parts.settings.admin_emails)
+    answer = parts.database.call("set_role", caller=caller, user_id=user_id, role=role, named=named)
     user: dict[str, Any] = answer["user"]
     if answer["lost"]:
         log.info("role_lost", account=str(user_id), by=str(caller))

@@ -21,6 +21,10 @@ class EmailTaken(Conflict):
     code, message = "email_taken", "Somebody has this address already."
 
 
+class NamedAdmin(Conflict):
+    code, message = "named_admin", "ADMIN_EMAILS names this address. Take it out there first."
+
+
 class LastAdmin(Conflict):
     code, message = "last_admin", "Without this admin there would be none."
 
@@ -50,7 +54,11 @@ def create_user(caller: Caller, body: NewUser) -> Answer[User]:
     return Answer(people.create_user(parts(), caller.user_id, body))
 
 
-@api.on("PUT", "/users/<uuid:user_id>", errors=(AccountUnknown, NotAllowed, OriginNotAllowed, UserNotFound, LastAdmin))
+@api.on(
+    "PUT",
+    "/users/<uuid:user_id>",
+    errors=(AccountUnknown, NotAllowed, OriginNotAllowed, UserNotFound, LastAdmin, NamedAdmin),
+)
 def update_user(caller: Caller, user_id: UUID, body: UserChanges) -> Answer[User]:
     """Changes oneself, or as an admin anybody; what is left out stays. Only admins change roles, their own too.
 

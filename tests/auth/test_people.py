@@ -253,6 +253,23 @@ def test_the_last_admin_stays_one(ann: Visitor, ben: Visitor) -> None:
     assert said(delete(ben, ben)) == (409, "last_admin")
 
 
+def test_whom_the_settings_name_stays_an_admin_and_others_do_not(make_app: MakeApp) -> None:
+    app = make_app(ADMIN_EMAILS="ann@example.org,ben@example.org", SIGNUP="open")
+    ann, ben, cho = (Visitor(app, f"{name}@example.org").sign_in() for name in ("ann", "ben", "cho"))
+    assert said(put(cho, ben, role="member")) == (403, "not_allowed")
+    for named in (ben, ann):
+        assert said(put(ann, named, role="member")) == (409, "named_admin")
+    assert ben.call("GET", "/auth/session").get_json()["user"]["role"] == "admin"
+    assert put(ann, cho, role="admin").status_code == 200
+    assert put(ann, cho, role="member").get_json()["role"] == "member"
+    taken_out = make_app(ADMIN_EMAILS="ann@example.org", SIGNUP="open")
+    by_then = ann.call("GET", "/auth/session").get_json()["user"]
+    assert by_then["role"] == "admin"
+    ann.app = taken_out
+    assert put(ann, ben, role="member").get_json()["role"] == "member"
+    assert Visitor(taken_out, ben.email).sign_in().user["role"] == "member"
+
+
 @builtin_only(INDEPENDENT)
 def test_of_two_admins_who_demote_each_other_at_the_same_moment_one_stays(ann: Visitor, ben: Visitor) -> None:
     for _ in range(5):

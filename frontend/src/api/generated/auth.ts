@@ -1905,7 +1905,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description last_admin */
+            /** @description last_admin, named_admin */
             409: {
                 headers: {
                     [name: string]: unknown;
