@@ -38,6 +38,19 @@ TEXTS = {
     "too_many_requests": ("Too many tries", "Wait a few minutes, then ask for a new link."),
 }
 """What a person reads: title and text by error code."""
+GOOGLE_TEXTS = {
+    "link_expired": (
+        "That took too long",
+        "What Google answered has been used, or it is too old. Go back and choose Google again.",
+    ),
+    "other_browser": (
+        "Start again in this browser",
+        "Google's answer counts only in the browser where you chose Google. Go back and choose it again.",
+    ),
+    "sign_in_refused": ("You are not signed in", "Google did not say who you are. Go back and try again."),
+    "too_many_requests": ("Too many tries", "Wait a few minutes, then choose Google again."),
+}
+"""The same for whoever comes from Google, where mails have nothing to do with it."""
 
 
 def link_page(pending: PendingLink, token: str, redirect_to: str, error: Malformed | None = None) -> Response:
@@ -58,9 +71,11 @@ def link_page(pending: PendingLink, token: str, redirect_to: str, error: Malform
 def _ago(seconds: int | None) -> str | None:
     if seconds is None:
         return None
-    minutes, hours = seconds // 60, seconds // 3600
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
     if minutes < 1:
         return "just now"
+    if days >= 2:
+        return f"{days} days ago"
     if hours >= 1:
         return "an hour ago" if hours == 1 else f"{hours} hours ago"
     return "a minute ago" if minutes == 1 else f"{minutes} minutes ago"
@@ -71,13 +86,20 @@ def link_expired_page() -> Response:
 
 
 def problem_page(error: AppError) -> Response:
-    title, text = TEXTS.get(error.code, ("That did not work", error.text))
+    texts = {**TEXTS, **GOOGLE_TEXTS} if _by_google() else TEXTS
+    title, text = texts.get(error.code, ("That did not work", error.text))
     response = _page(
         "problem.html", error.status, title=title, text=text, login_url=parts().settings.public_url + "/login"
     )
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
+
+
+def _by_google() -> bool:
+    if request.path == "/auth/callback":
+        return parts().provider.leads_to_google(request.args.get("request", ""))
+    return request.path == "/auth/google"
 
 
 def inbox_page(mails: list[dict[str, Any]], recipient: str | None) -> Response:
