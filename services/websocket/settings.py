@@ -41,3 +41,8 @@ class WebsocketSettings(RedisSettings, ServiceSettings):
     node_ttl_seconds: float = Field(
         15, alias="NODE_TTL_SECONDS", ge=1, description="how long a silent node's people still count as online"
     )
+
+    @property
+    def node_sync_seconds(self) -> float:
+        """How often a node writes to Redis who came and went, and that it lives."""
+        return min(self.presence_gather_seconds, self.node_ttl_seconds / 5)

@@ -40,7 +40,7 @@ class SharedRoster:
     def __init__(self, settings: WebsocketSettings) -> None:
         self._redis = connect_redis(settings)
         self._ttl_seconds, self._grace_seconds = settings.node_ttl_seconds, settings.presence_grace_seconds
-        self._sync_seconds = min(settings.presence_gather_seconds, self._ttl_seconds / 5)
+        self._sync_seconds = settings.node_sync_seconds
         start = f"{settings.redis_prefix}:presence"
         self._keys = [f"{start}:{name}" for name in ("nodes", "online", "epoch", "gone")]
         self._people_start = f"{start}:people:"
@@ -50,7 +50,7 @@ class SharedRoster:
         self._node, self._epoch = "", b""
         self._here: set[UUID] = set()
         self._written: set[UUID] = set()
-        self._unwritten: dict[UUID, str] = {}  # who came or went, and when
+        self._unwritten: dict[UUID, object] = {}  # who came or went, each time by another object
         self._known: set[UUID] = set()  # written before Redis was emptied: that they are online is no news
         self._changes: list[Change] = []
         self._synced_at = self._steady_since = self._settled_at = float("-inf")
@@ -62,13 +62,13 @@ class SharedRoster:
 
     # What presence asks
 
-    def arrive(self, user_id: UUID, at: str) -> None:
+    def arrive(self, user_id: UUID, at: str) -> None:  # noqa: ARG002 - what counts is when Redis heard it
         self._here.add(user_id)
-        self._unwritten[user_id] = at
+        self._unwritten[user_id] = object()
 
-    def leave(self, user_id: UUID, at: str) -> None:
+    def leave(self, user_id: UUID, at: str) -> None:  # noqa: ARG002
         self._here.discard(user_id)
-        self._unwritten[user_id] = at
+        self._unwritten[user_id] = object()
 
     def take_changes(self) -> list[Change]:
         changes, self._changes = self._changes, []
@@ -121,11 +121,11 @@ class SharedRoster:
             left = [user_id for user_id in batch if user_id not in self._here]
             people = [user_id.bytes for user_id in (*arrived, *left)]
             keys = [*self._keys, self._people_start + self._node]
-            counts = self._sync(keys=keys, args=[self._node, int(self._ttl_seconds * 1000), len(arrived), *people])
-            if counts is None:
+            answer = self._sync(keys=keys, args=[self._node, int(self._ttl_seconds * 1000), len(arrived), *people])
+            if answer is None:
                 self._begin()
                 continue
-            self._note(batch, arrived, left, counts)
+            self._note(batch, arrived, left, answer)
             if len(batch) < PEOPLE_A_CALL:
                 break
         now = time.monotonic()
@@ -142,8 +142,8 @@ class SharedRoster:
             return
         more = 1
         while more:
-            more, *gone = self._reap(keys=self._keys, args=[PEOPLE_A_CALL, self._people_start])
-            at = wire_time(time.time())
+            seconds, micros, more, *gone = self._reap(keys=self._keys, args=[PEOPLE_A_CALL, self._people_start])
+            at = _at(seconds, micros)
             self._changes += [Change(UUID(bytes=person), False, at) for person in gone]
             if gone:
                 log.info("people_counted_out", people=len(gone))
@@ -152,33 +152,39 @@ class SharedRoster:
         """Registers by a new name: at the start, in an emptied Redis, or because others took this node for dead."""
         self._node = uuid.uuid4().hex
         epoch = self._register(keys=self._keys, args=[self._node, int(self._ttl_seconds * 1000), uuid.uuid4().hex])
-        at = wire_time(time.time())
         if epoch != self._epoch:
             # Nobody is counted in yet, but the other nodes will write theirs any moment: departures wait for them.
             self._settled_at = time.monotonic() + self._ttl_seconds
             self._known = self._known | self._written
             for user_id in self._written - self._here:
-                self._unwritten.setdefault(user_id, at)
+                self._unwritten.setdefault(user_id, object())
         else:
             self._known = set()
             self._unwritten = {who: since for who, since in self._unwritten.items() if who in self._here}
         self._epoch = epoch
         self._written = set()
         for user_id in self._here:
-            self._unwritten.setdefault(user_id, at)
+            self._unwritten.setdefault(user_id, object())
         log.info("node_registered", node=self._node, people=len(self._here))
 
-    def _note(self, batch: dict[UUID, str], arrived: list[UUID], left: list[UUID], counts: list[int]) -> None:
-        for user_id, at in batch.items():
-            if self._unwritten.get(user_id) == at:
+    def _note(self, batch: dict[UUID, object], arrived: list[UUID], left: list[UUID], answer: list[Any]) -> None:
+        seconds, micros, *counts = answer
+        at = _at(seconds, micros)
+        for user_id, which in batch.items():
+            if self._unwritten.get(user_id) is which:
                 del self._unwritten[user_id]  # else they came or went again meanwhile
         for user_id, count in zip(arrived, counts, strict=False):
             self._written.add(user_id)
             if count == 1 and user_id not in self._known:
-                self._changes.append(Change(user_id, True, batch[user_id]))
+                self._changes.append(Change(user_id, True, at))
             self._known.discard(user_id)
         for user_id, count in zip(left, counts[len(arrived) :], strict=True):
             self._written.discard(user_id)
             self._known.discard(user_id)
             if count == 0:
-                self._changes.append(Change(user_id, False, batch[user_id]))
+                self._changes.append(Change(user_id, False, at))
+
+
+def _at(seconds: bytes, micros: bytes) -> str:
+    """What Redis' TIME answers, as the wire writes it."""
+    return wire_time((int(seconds) * 1_000_000 + int(micros)) / 1_000_000)

@@ -4,6 +4,9 @@
 - ``online``: a hash of people to the number of nodes they are on
 - ``people:<node>``: the set of a node's people; ``gone``: dead nodes whose people are still to be counted out
 - ``epoch``: made up by whoever finds none; another one means that Redis was emptied
+
+Times are Redis' (seconds, microseconds): of two changes chat believes the later, and they were made in Redis' order,
+whatever the nodes' clocks say and however long a node could not reach it.
 """
 
 from __future__ import annotations
@@ -21,12 +24,12 @@ return redis.call('GET', KEYS[3])
 """
 
 # ARGV: node, milliseconds to live, the number of arrivals, those who arrived, those who left.
-# Answers on how many nodes each of them is now: asked twice, it answers the same.
+# Answers the time, and on how many nodes each of them is now: asked twice, it counts the same.
 SYNC = f"""{CLOCK}
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return false end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 local arrivals = tonumber(ARGV[3])
-local counts = {{}}
+local answer = {{time[1], time[2]}}
 for i = 4, #ARGV do
     local step = 0
     if i - 3 <= arrivals then
@@ -36,9 +39,9 @@ for i = 4, #ARGV do
     end
     local count = tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or 0) + step
     if count > 0 then redis.call('HSET', KEYS[2], ARGV[i], count) else redis.call('HDEL', KEYS[2], ARGV[i]) end
-    counts[#counts + 1] = count
+    answer[#answer + 1] = count
 end
-return counts
+return answer
 """
 
 # ARGV: node, milliseconds it may still be missed
@@ -47,17 +50,18 @@ redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])
 return 1
 """
 
-# ARGV: how many people at most, the start of the keys of nodes' people. Answers whether there is more, then who is
-# now nowhere. A dead node is taken off the list first: should it live after all, it must register under a new name.
+# ARGV: how many people at most, the start of the keys of nodes' people. Answers the time, whether there is more, then
+# who is now nowhere. A dead node is taken off the list first: should it live after all, it must register under a new
+# name.
 REAP = f"""{CLOCK}
 for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
     redis.call('ZREM', KEYS[1], node)
     redis.call('SADD', KEYS[4], node)
 end
 local node = redis.call('SRANDMEMBER', KEYS[4])
-if not node then return {{0}} end
+if not node then return {{time[1], time[2], 0}} end
 local people = ARGV[2] .. node
-local answer = {{1}}
+local answer = {{time[1], time[2], 1}}
 for _, person in ipairs(redis.call('SPOP', people, ARGV[1])) do
     if redis.call('HINCRBY', KEYS[2], person, -1) <= 0 then
         redis.call('HDEL', KEYS[2], person)
