@@ -160,6 +160,8 @@ def connect_raw(service: Service) -> Iterator[Callable[..., RawClient]]:
 def pair(nodes: list[Service]) -> list[Service]:
     for node in nodes:
         wait_until(lambda node=node: node.get("/readyz").json()["dependencies"]["redis"] == "ok")  # type: ignore[misc]
+        # Whoever connects before a round of resyncs begins hears it, too.
+        wait_until(lambda node=node: node.metric("pulse_socket_resync_rounds") == 0)  # type: ignore[misc]
     return nodes[:2]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.engines import RedisServer
 from tests.websocket.listeners import Listener, check_all_goes_on
-from tests.websocket.service import Service
+from tests.websocket.service import Service, wait_until
 
 STREAM, END = "pulse:stream", "pulse:stream:end"
 
@@ -92,16 +92,23 @@ def test_an_id_that_goes_back_is_noticed(
     check_all_goes_on(pair[0], listeners, ann)
 
 
-def test_an_entry_of_another_version_is_passed_over_with_a_resync(
+def test_entries_of_another_version_are_passed_over_with_one_resync_for_all_of_them(
     pair: list[Service], listeners: list[Listener], nodes_redis: RedisServer, ann: str
 ) -> None:
-    pair[0].deliver([ann], ("read", {"n": 1}))
-    with nodes_redis.connect() as connection:
-        end = connection.hget(END, "id")
-        assert isinstance(end, bytes)
-        entry_id = connection.xadd(STREAM, {"after": end, "n": 2, "body": b"Z of tomorrow"})
-        connection.hset(END, "id", entry_id)
+    for _ in range(50):
+        pair[0].deliver([ann], ("read", {}))
+        with nodes_redis.connect() as connection:
+            end = connection.hget(END, "id")
+            assert isinstance(end, bytes)
+            entry_id = connection.xadd(STREAM, {"after": end, "n": 2, "body": b"Z of tomorrow"})
+            connection.hset(END, "id", entry_id)
     pair[0].deliver([ann], ("typing", {}))
     for listener in listeners:
-        listener.hear("resync")
         listener.hear("typing")
+        listener.hear("resync")
+        assert len(listener.of("read")) == 50
+    for node in pair:
+        wait_until(lambda node=node: node.metric("pulse_socket_resync_rounds") == 0)  # type: ignore[misc]
+    for listener in listeners:
+        # A round takes at least half a second here; the entries took less than a few.
+        assert len(listener.of("resync")) <= 1 + (listener.heard_at[-1] - listener.heard_at[0]) / 0.5

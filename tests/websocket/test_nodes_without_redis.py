@@ -12,7 +12,7 @@ from tests.engines import RedisServer
 from tests.websocket.clients import RawClient
 from tests.websocket.listeners import Listener, check_all_goes_on
 from tests.websocket.neighbours import Neighbours
-from tests.websocket.service import Service, wait_until
+from tests.websocket.service import QUICK_NODE, Service, wait_until
 
 ConnectRaw = Callable[..., RawClient]
 
@@ -111,3 +111,27 @@ def test_a_node_that_starts_without_redis_finds_it_later_and_tells_those_who_cam
     assert told_at[-1] - told_at[0] > 0.5
     assert node.metric("pulse_socket_resyncs_total") == 20
     check_all_goes_on(node, listeners, ann)
+
+
+def test_clients_are_told_to_ask_when_other_nodes_have_written_their_people_again_and_newcomers_too(
+    make_service: Callable[..., Service],
+    listen: Callable[[Service, str], Listener],
+    nodes_redis: RedisServer,
+    ann: str,
+    ben: str,
+) -> None:
+    # It writes every 0.6 s, as the others do; three times that is enough for all of them.
+    node = make_service(
+        REDIS_URL=nodes_redis.url, **{**QUICK_NODE, "PRESENCE_GATHER_SECONDS": "0.6", "NODE_TTL_SECONDS": "3"}
+    )
+    before = listen(node, ann)
+    wait_until(lambda: node.get("/readyz").json()["dependencies"]["redis"] == "ok")
+    nodes_redis.kill()
+    wait_until(lambda: node.get("/readyz").json()["dependencies"]["redis"] != "ok")
+    back_at = time.monotonic()
+    nodes_redis.up()
+    wait_until(lambda: node.metric("pulse_socket_resync_rounds") == 1)
+    newcomer = listen(node, ben)
+    for listener in (before, newcomer):
+        listener.hear("resync")
+        assert listener.heard_at[0] - back_at >= 1.8

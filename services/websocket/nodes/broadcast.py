@@ -38,6 +38,7 @@ APPEND_SECONDS = Histogram(
     "Time until Redis had taken what a request brought",
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
+SETTLE_SYNCS = 3  # after which the other nodes, too, have written their people to a Redis that is back
 FULL_SECONDS = 10.0  # how long ``/readyz`` reports it
 PAUSED = "Redis has no memory left (maxmemory): live delivery pauses"
 SHORTENED = "Redis has no memory left (maxmemory): it keeps less than STREAM_BYTES"
@@ -53,7 +54,7 @@ class EveryNode:
         self._connections, self._sessions = connections, sessions
         reading = connect_redis(settings, read_seconds=BLOCK_SECONDS + READ_SECONDS)
         self._stream = Stream(settings.redis_prefix, settings.stream_bytes, connect_redis(settings), reading)
-        resyncs = Resyncs(connections, settings.resync_spread_seconds)
+        resyncs = Resyncs(connections, SETTLE_SYNCS * settings.node_sync_seconds, settings.resync_spread_seconds)
         self._reader = Reader(self._stream, self._apply, resyncs.tell_all)
         self.reported: dict[str, Check] = {"redis": self._check}
         self._full = NOT_FULL

@@ -16,6 +16,7 @@ from shared.errors import Unavailable
 ENTRIES_A_READ = 100
 BLOCK_SECONDS = 1.0
 LOOK_SECONDS = 1.0  # how often a flushed or exchanged Redis is looked for
+PUZZLED_SECONDS = 10.0  # while another version is about, once in so long is enough to say
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0)
 
 READ = Counter("pulse_stream_entries_read_total", "Entries of the stream this node has read")
@@ -36,6 +37,7 @@ class Reader:
         self._end: End | None = None  # as last looked at; None while Redis is away
         self._looked_at = 0.0
         self._last, self._number, self._read_from = b"", 0, b"0-0"
+        self._puzzled_at = float("-inf")
         self._said = False  # once is enough for each time Redis is away
 
     @property
@@ -119,7 +121,10 @@ class Reader:
             self._apply(entry.body)
         except Exception:
             # Of another version, or a bug: whatever it said, clients can get it from chat.
-            log.exception("entry_not_understood", entry=entry.id.decode())
+            GAPS.labels("not_understood").inc()
+            if time.monotonic() - self._puzzled_at > PUZZLED_SECONDS:
+                self._puzzled_at = time.monotonic()
+                log.exception("entry_not_understood", entry=entry.id.decode())
             self._missed()
 
     def _look(self, before: End) -> End:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import deque
 from math import ceil
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from services.websocket import green
 from services.websocket.connections import Connection, Connections
@@ -16,32 +17,46 @@ RESYNC = encode_event("resync", {})
 STEP_SECONDS = 0.05
 
 SENT = Counter("pulse_socket_resyncs_total", "Clients told that they may have missed something")
+ROUNDS = Gauge("pulse_socket_resync_rounds", "1 while clients are told so, or are about to be")
 
 
 class Resyncs:
-    """``spread_seconds``: the last client hears it so long after the first."""
+    """``settle_seconds``: how long after a gap the first client hears of it; by then who is online can be asked again.
+    ``spread_seconds``: the last one hears it so long after the first, and nobody twice within that time.
+    """
 
-    def __init__(self, connections: Connections, spread_seconds: float) -> None:
-        self._connections, self._spread_seconds = connections, spread_seconds
-        self._waiting: deque[Connection] = deque()
-        self._pace = 1
-        self._running = False
+    def __init__(self, connections: Connections, settle_seconds: float, spread_seconds: float) -> None:
+        self._connections = connections
+        self._settle_seconds, self._spread_seconds = settle_seconds, spread_seconds
+        self._wanted = self._running = False
 
     def tell_all(self) -> None:
-        """Everybody who is here now will hear it; who still waits from the last time, once."""
-        waiting = set(self._waiting)
-        more = [connection for connection in self._connections if connection not in waiting]
-        random.shuffle(more)
-        self._waiting.extend(more)
-        self._pace = max(self._pace, ceil(len(self._waiting) * STEP_SECONDS / max(self._spread_seconds, STEP_SECONDS)))
-        if self._waiting and not self._running:
+        """Everybody who is here, or comes before it is told, will hear it. Asked often, the next round is for all."""
+        self._wanted = True
+        if not self._running:
             self._running = True
-            green.spawn(self._tell)
+            ROUNDS.set(1)
+            green.spawn(self._run)
+
+    def _run(self) -> None:
+        try:
+            while self._wanted:
+                green.sleep(self._settle_seconds)
+                self._wanted = False
+                began = time.monotonic()
+                self._tell()
+                green.sleep(max(0.0, began + self._spread_seconds - time.monotonic()))
+        finally:
+            self._running = False
+            ROUNDS.set(0)
 
     def _tell(self) -> None:
-        while self._waiting:
-            for _ in range(min(self._pace, len(self._waiting))):
-                self._waiting.popleft().outbox.offer(RESYNC)
+        everybody = list(self._connections)
+        random.shuffle(everybody)
+        waiting: deque[Connection] = deque(everybody)
+        pace = ceil(len(waiting) * STEP_SECONDS / max(self._spread_seconds, STEP_SECONDS))
+        while waiting:
+            for _ in range(min(pace, len(waiting))):
+                waiting.popleft().outbox.offer(RESYNC)
                 SENT.inc()
             green.sleep(STEP_SECONDS)
-        self._running, self._pace = False, 1
