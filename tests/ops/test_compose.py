@@ -182,6 +182,38 @@ def test_chat_and_every_websocket_share_the_redis_that_is_started(values: dict[s
     assert "--maxmemory-policy volatile-lru" in started
 
 
+def test_another_redis_takes_its_place(values: dict[str, str]) -> None:
+    asked = values | {"REDIS_URL": "rediss://:hunter2@redis.example.org:6380/1", "STREAM_BYTES": "1000000"}
+    for name in ("chat", "websocket"):
+        assert read_environment(name, asked)["REDIS_URL"] == asked["REDIS_URL"]
+    assert WebsocketSettings.read(read_environment("websocket", asked)).stream_bytes == 1_000_000
+
+
+SWITCHES = re.compile(r"^(KAFKA_|REDIS_|DELIVERY$|SENDS_PER_MINUTE$|STREAM_BYTES$|NODE_TTL_SECONDS$)")
+
+
+@pytest.mark.parametrize("name", ["bridge", "chat", "websocket"])
+def test_whatever_a_service_reads_of_kafka_and_redis_can_be_set(name: str, values: dict[str, str]) -> None:
+    switches = {field.alias for field in OURS[name].model_fields.values() if SWITCHES.match(field.alias or "")}
+    if name == "bridge":
+        assert len(switches) == 6
+    given = read_environment(name, values | {str(switch): "chosen" for switch in switches})
+    assert {switch: given.get(str(switch)) for switch in switches} == dict.fromkeys(switches, "chosen")
+
+
+def test_a_broker_that_wants_a_login_gets_it(values: dict[str, str]) -> None:
+    login = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_USERNAME": "pulse", "KAFKA_PASSWORD": "hunter2"}
+    for name in ("bridge", "chat"):
+        settings = OURS[name].read(read_environment(name, values | KAFKA | login))
+        assert settings.model_dump(include={"kafka_security_protocol", "kafka_sasl_mechanism", "kafka_username"}) == {
+            "kafka_security_protocol": "SASL_SSL",
+            "kafka_sasl_mechanism": "PLAIN",
+            "kafka_username": "pulse",
+        }
+        with pytest.raises(SettingsError, match="KAFKA_PASSWORD: is needed"):
+            OURS[name].read(read_environment(name, values | KAFKA | login | {"KAFKA_PASSWORD": ""}))
+
+
 def test_kafka_is_left_out_until_it_is_named(values: dict[str, str]) -> None:
     alone = ChatSettings.read(read_environment("chat", values))
     assert (alone.kafka_bootstrap_servers, alone.delivery) == ((), "direct")
