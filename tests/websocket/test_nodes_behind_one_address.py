@@ -30,7 +30,7 @@ class Address:
 
 
 @pytest.fixture
-def address(nodes: list[Service], free_port: int) -> Iterator[Address]:
+def address(pair: list[Service], nodes: list[Service], free_port: int) -> Iterator[Address]:
     words = [f"127.0.0.1:{port}" for port in (free_port, *(node.port for node in nodes))]
     with subprocess.Popen([sys.executable, "-m", "ops.balancer", *words], cwd=ROOT) as balancer:
         found = Address(free_port)
