@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -49,6 +49,10 @@ class Roster(Protocol):
 
     def take_changes(self) -> list[Change]: ...
 
+    def forget(self, changes: Sequence[Change]) -> None:
+        """Chat has been told these."""
+        ...
+
     def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]: ...
 
     def stop(self) -> None:
@@ -74,6 +78,9 @@ class OwnRoster:
     def take_changes(self) -> list[Change]:
         changes, self._changes = self._changes, []
         return changes
+
+    def forget(self, changes: Sequence[Change]) -> None:
+        """They are nowhere else."""
 
     def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]:
         return [user_id for user_id in user_ids if user_id in self._online]
@@ -138,6 +145,7 @@ class Presence:
                 log.error("presence_refused", changes=len(changes), cause=str(error))
             else:
                 TOLD.inc(len(changes))
+            self._roster.forget(changes)
 
     def run(self) -> None:
         """For ever, in a green thread of its own."""

@@ -72,3 +72,48 @@ def test_who_came_back_while_their_leaving_was_written_is_written_again(
     first.arrive(ann, EARLY)
     first.sync()
     assert (changes(first), second.list_online([ann])) == ([(ann, True)], [ann])
+
+
+def test_what_a_dead_node_had_not_told_is_told_by_whoever_counts_its_people_out(
+    rosters: tuple[SharedRoster, SharedRoster],
+) -> None:
+    (dead, survivor), (ann, ben, cho) = rosters, (uuid4(), uuid4(), uuid4())
+    for who in (ann, ben, cho):
+        dead.arrive(who, EARLY)
+    dead.sync()
+    told = [change for change in dead.take_changes() if change.user_id != ann]
+    dead.forget(told)
+    dead.leave(ben, EARLY)
+    dead.sync()
+    survivor.arrive(ann, EARLY)
+    survivor.sync()
+
+    def find() -> list[tuple[UUID, bool]]:
+        survivor.sync()
+        survivor.reap()
+        found.extend(changes(survivor))
+        return sorted(found)
+
+    found: list[tuple[UUID, bool]] = []
+    # Nobody hears again that cho came, which chat knows.
+    wait_until(lambda: len(find()) >= 3)
+    assert sorted(found) == sorted([(ann, True), (ben, False), (cho, False)])
+
+
+def test_what_chat_was_told_is_forgotten_and_what_came_meanwhile_is_not(
+    rosters: tuple[SharedRoster, SharedRoster], redis_server: RedisServer
+) -> None:
+    (first, _), ann, ben = rosters, uuid4(), uuid4()
+    first.arrive(ann, EARLY)
+    first.arrive(ben, EARLY)
+    first.sync()
+    told = first.take_changes()
+    first.leave(ann, LATE)
+    first.sync()
+    first.forget(told)
+    with redis_server.connect() as connection:
+        (key,) = connection.keys("pulse:presence:untold:*")
+        assert set(connection.hgetall(key)) == {ann.bytes}
+    first.forget(first.take_changes())
+    with redis_server.connect() as connection:
+        assert connection.keys("pulse:presence:untold:*") == []

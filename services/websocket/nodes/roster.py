@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from itertools import islice
 from typing import Any, Self
 from uuid import UUID
@@ -43,10 +44,10 @@ class SharedRoster:
         self._sync_seconds = settings.node_sync_seconds
         start = f"{settings.redis_prefix}:presence"
         self._keys = [f"{start}:{name}" for name in ("nodes", "online", "epoch", "gone")]
-        self._people_start = f"{start}:people:"
+        self._people_start, self._untold_start = f"{start}:people:", f"{start}:untold:"
         make = self._redis.register_script
         self._register, self._sync = make(scripts.REGISTER), make(scripts.SYNC)
-        self._leave, self._reap = make(scripts.LEAVE), make(scripts.REAP)
+        self._leave, self._reap, self._forget = make(scripts.LEAVE), make(scripts.REAP), make(scripts.FORGET)
         self._node, self._epoch = "", b""
         self._here: set[UUID] = set()
         self._written: set[UUID] = set()
@@ -73,6 +74,14 @@ class SharedRoster:
     def take_changes(self) -> list[Change]:
         changes, self._changes = self._changes, []
         return changes
+
+    def forget(self, changes: Sequence[Change]) -> None:
+        if not self._up:
+            return  # they stay; told again, they are no news to chat
+        try:
+            self._forget(keys=[self._untold_start + self._node], args=_to_args(changes))
+        except (redis.RedisError, OSError):
+            ERRORS.labels("presence").inc()
 
     def list_online(self, user_ids: Iterable[UUID]) -> list[UUID]:
         asked = list(user_ids)
@@ -120,7 +129,7 @@ class SharedRoster:
             arrived = [user_id for user_id in batch if user_id in self._here]
             left = [user_id for user_id in batch if user_id not in self._here]
             people = [user_id.bytes for user_id in (*arrived, *left)]
-            keys = [*self._keys, self._people_start + self._node]
+            keys = [*self._keys, self._people_start + self._node, self._untold_start + self._node]
             answer = self._sync(keys=keys, args=[self._node, int(self._ttl_seconds * 1000), len(arrived), *people])
             if answer is None:
                 self._begin()
@@ -131,6 +140,10 @@ class SharedRoster:
         now = time.monotonic()
         if not self._up or now - self._synced_at > self._ttl_seconds / 2:
             self._steady_since = now
+        if not self._up:
+            # What a script did whose answer was lost.
+            untold: Any = self._redis.hgetall(self._untold_start + self._node)
+            self._changes += [_from_redis(person, change) for person, change in untold.items()]
         self._up, self._synced_at = True, now
 
     def reap(self) -> None:
@@ -142,11 +155,11 @@ class SharedRoster:
             return
         more = 1
         while more:
-            seconds, micros, more, *gone = self._reap(keys=self._keys, args=[PEOPLE_A_CALL, self._people_start])
-            at = _at(seconds, micros)
-            self._changes += [Change(UUID(bytes=person), False, at) for person in gone]
-            if gone:
-                log.info("people_counted_out", people=len(gone))
+            args: list[Any] = [PEOPLE_A_CALL, self._people_start, self._untold_start, self._node]
+            more, *found = self._reap(keys=self._keys, args=args)
+            self._changes += map(_from_redis, found[::2], found[1::2])
+            if found:
+                log.info("people_counted_out", people=len(found) // 2)
 
     def _begin(self) -> None:
         """Registers by a new name: at the start, in an emptied Redis, or because others took this node for dead."""
@@ -168,23 +181,33 @@ class SharedRoster:
         log.info("node_registered", node=self._node, people=len(self._here))
 
     def _note(self, batch: dict[UUID, object], arrived: list[UUID], left: list[UUID], answer: list[Any]) -> None:
-        seconds, micros, *counts = answer
-        at = _at(seconds, micros)
+        seconds, *counts = answer
+        at = wire_time(float(seconds))
+        silent: list[Change] = []
         for user_id, which in batch.items():
             if self._unwritten.get(user_id) is which:
                 del self._unwritten[user_id]  # else they came or went again meanwhile
         for user_id, count in zip(arrived, counts, strict=False):
             self._written.add(user_id)
-            if count == 1 and user_id not in self._known:
-                self._changes.append(Change(user_id, True, at))
+            if count == 1:
+                (silent if user_id in self._known else self._changes).append(Change(user_id, True, at))
             self._known.discard(user_id)
         for user_id, count in zip(left, counts[len(arrived) :], strict=True):
             self._written.discard(user_id)
             self._known.discard(user_id)
             if count == 0:
                 self._changes.append(Change(user_id, False, at))
+        if silent:
+            self._forget(keys=[self._untold_start + self._node], args=_to_args(silent))
 
 
-def _at(seconds: bytes, micros: bytes) -> str:
-    """What Redis' TIME answers, as the wire writes it."""
-    return wire_time((int(seconds) * 1_000_000 + int(micros)) / 1_000_000)
+def _from_redis(person: bytes, change: bytes) -> Change:
+    at, online = change.split()
+    return Change(UUID(bytes=person), online == b"1", wire_time(float(at)))
+
+
+def _to_args(changes: Iterable[Change]) -> list[bytes]:
+    args: list[bytes] = []
+    for user_id, online, at in changes:
+        args += user_id.bytes, b"%.6f %d" % (datetime.fromisoformat(at).timestamp(), online)
+    return args
