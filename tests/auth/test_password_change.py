@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.auth.conftest import PAGES, MakeApp
-from tests.auth.providers import MAILED, builtin_only
+from tests.auth.conftest import PAGES, MakeApp, Owner
+from tests.auth.providers import MAILED, Installation, builtin_only
 from tests.auth.test_password_sign_up import HORSE, STAPLE, make_known
 from tests.auth.visitor import Visitor
+from tests.conftest import Database
 
 CASTLE = "sand castle at noon"
 
@@ -125,3 +128,38 @@ def test_what_is_offered_is_told_to_everybody(app: Flask) -> None:
     told = answer.get_json()
     assert {**told, "google": None} == {"link": True, "password": True, "google": None, "code_digits": 6}
     assert isinstance(told["google"], bool)
+
+
+def test_a_change_and_a_sign_out_of_one_of_many_sessions_wait_for_each_other(
+    database: Database, installation: Installation, owner: Owner
+) -> None:
+    """A sign-out under way holds its session's row and is about to ask for the list of revocations."""
+    app = installation.make_app()
+    ann = make_known(app, "ann")
+    one_of_many = {
+        "builtin_auth.sessions": "insert into builtin_auth.sessions (account_id, idle_until, expires_at)"
+        " select account_id, idle_until, expires_at from builtin_auth.sessions, generate_series(1, 60)",
+        "public.supabase_sessions": "insert into public.supabase_sessions"
+        " (id, user_id, refresh_hashes, token_seconds, tokens_until, idle_until, expires_at)"
+        " select gen_random_uuid(), user_id, '{}', token_seconds, tokens_until, idle_until, expires_at"
+        " from public.supabase_sessions, generate_series(1, 60)",
+    }[installation.sessions]
+    ((own,),) = owner(f"select id from {installation.sessions}")
+    owner(one_of_many)
+    [*_, (last,)] = owner(f"select id from {installation.sessions} where id <> %s order by id", own)
+    with psycopg.connect(database.owner_url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute(f"select from {installation.sessions} where id = %s for update".encode(), [last])
+        change = pool.submit(ann.change_password, CASTLE, HORSE)
+        eventually_waits(owner)
+        other.execute("lock table public.revocations in share row exclusive mode")
+        other.commit()
+        assert change.result(20).status_code == 204
+    assert owner(f"select count(*) from {installation.sessions} where ended_at is null") == [(1,)]
+    assert ann.is_signed_in()
+
+
+def eventually_waits(owner: Owner) -> None:
+    deadline = time.monotonic() + 20
+    while not owner("select pid from pg_locks where not granted"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
