@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import certifi
 import pytest
 
 from ops.guard import Guard
 from services.chat.kafka.connection import MESSAGES, USERS, make_topics
-from services.chat.kafka.tap import Tap
+from services.chat.kafka.tap import BrokerAway, Tap
 from shared.errors import Unavailable
 from tests.engines import Broker
 from tests.kafka.conftest import MakeTap, Room, chat_settings
@@ -47,6 +48,22 @@ def heard_seqs(listener: Listener, room: Room) -> set[int]:
 def history(room: Room) -> dict[str, object]:
     where = {"conversation_id": room.id, "peer": None, "before_seq": None, "after_seq": None}
     return {"caller": room.ann.id, "page_limit": 1, **where}
+
+
+def test_certificates_that_went_bad_since_the_start_keep_what_waits(
+    room: Room, tmp_path: Path, free_port: int, make_tap: MakeTap
+) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text(Path(certifi.where()).read_text())
+    tap = make_tap(f"127.0.0.1:{free_port}", KAFKA_SECURITY_PROTOCOL="SSL", KAFKA_CA_FILE=str(ca))
+    send(room, 3)
+    ca.write_text("")
+    with pytest.raises(BrokerAway, match=r"ssl\.ca\.location"):
+        tap.turn()
+    ca.write_text(Path(certifi.where()).read_text())
+    with pytest.raises(BrokerAway, match=r"(?i)connect|broker"):  # read again; there is no broker
+        tap.turn()
+    assert waiting(room) == 3
 
 
 def test_a_broker_that_is_not_there_at_the_start_is_waited_for(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import certifi
 import pytest
 from confluent_kafka import KafkaException
 
@@ -28,6 +29,8 @@ CHAT = {"DATABASE_URL": "postgresql://u@h/d", "SERVICE_TOKEN": SERVICE_TOKEN}
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_PASSWORD": "x"}, "KAFKA_USERNAME: is needed"),
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_USERNAME": "x"}, "KAFKA_PASSWORD: is needed"),
         ({"KAFKA_CA_FILE": "/nowhere"}, "KAFKA_CA_FILE: is no file"),
+        ({"KAFKA_CA_FILE": "/"}, "KAFKA_CA_FILE: holds no certificate that can be read"),
+        ({"KAFKA_CA_FILE": __file__}, "KAFKA_CA_FILE: holds no certificate that can be read"),
         ({"KAFKA_PARTITIONS": "0"}, "KAFKA_PARTITIONS"),
         ({"DELIVERY": "kafka"}, "kafka needs KAFKA_BOOTSTRAP_SERVERS"),
         ({"DELIVERY": "pigeon"}, "DELIVERY"),
@@ -52,7 +55,7 @@ def test_the_bridge_needs_kafka() -> None:
 
 def test_a_login_reaches_the_client_and_its_password_nothing_else(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
-    ca.write_text("")
+    ca.write_text(Path(certifi.where()).read_text())
     login = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_USERNAME": "pulse", "KAFKA_PASSWORD": "hunter2-hunter2"}
     settings = chat_settings("k1:9092, k2:9092", KAFKA_SASL_MECHANISM="SCRAM-SHA-512", KAFKA_CA_FILE=str(ca), **login)
     options = connection_options(settings)
@@ -60,6 +63,8 @@ def test_a_login_reaches_the_client_and_its_password_nothing_else(tmp_path: Path
     assert (options["sasl.mechanism"], options["sasl.password"]) == ("SCRAM-SHA-512", "hunter2-hunter2")
     assert options["ssl.ca.location"] == str(ca)
     assert "hunter2" not in repr(settings)
+    Publisher(settings).close()
+    ca.write_text("")
     with pytest.raises(KafkaException) as error:  # an empty file is no certificate
         Publisher(settings)
     assert "hunter2" not in str(error.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ class KafkaSettings(ServiceSettings):
     @field_validator("kafka_ca_file")
     @classmethod
     def _check_file(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_file():
-            raise ValueError("is no file")
+        if value is not None:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
+            except FileNotFoundError:
+                raise ValueError("is no file") from None
+            except OSError:  # ssl's own are among them
+                raise ValueError("holds no certificate that can be read") from None
         return value

@@ -131,7 +131,10 @@ class Tap:
                 self._close_publisher()
                 raise BrokerAway(str(lost))
         if self._publisher is None:
-            publisher = Publisher(self._settings, self._stopping.is_set)
+            try:
+                publisher = Publisher(self._settings, self._stopping.is_set)
+            except KafkaException as error:  # its file of certificates was changed since the start
+                raise BrokerAway(str(error)) from error
             try:
                 publisher.check()
                 partitions, replication = self._settings.kafka_partitions, self._settings.kafka_replication
