@@ -22,6 +22,7 @@ def find_asker() -> Asker:
         address=request.remote_addr,
         browser=describe_browser(request.headers.get("User-Agent", "")),
         secret=cookie if SECRET.fullmatch(cookie) else new_token(),
+        is_browser="Origin" in request.headers or bool(request.cookies),
     )
 
 

@@ -27,7 +27,7 @@ RECOVERY = "recovery"
 @api.on("GET", "/auth/confirm", errors=(LinkExpired,))
 def show_link(query: ConfirmQuery) -> Response:
     """The page a mailed link leads to, with one button, or a field for a new password; consumes nothing."""
-    pending = parts().provider.find_link(query.token_hash, query.redirect_to, query.type)
+    pending = parts().provider.find_link(query.token_hash, query.redirect_to, query.type, find_asker())
     if pending is None:
         return link_expired_page()
     return link_page(pending, query.token_hash, query.redirect_to)
@@ -60,7 +60,7 @@ def _answer_form(body: ConfirmRequest) -> Response:
 def _ask_again(body: ConfirmRequest, error: Malformed) -> Response:
     """The same page with what is wrong about the password."""
     token, redirect_to = body.token_hash or "", body.redirect_to or ""
-    pending = parts().provider.find_link(token, redirect_to, body.type or "")
+    pending = parts().provider.find_link(token, redirect_to, body.type or "", find_asker())
     if pending is None:
         raise error
     return link_page(pending, token, redirect_to, error)
@@ -84,14 +84,13 @@ def _sign_in(body: ConfirmRequest) -> SignIn:
 def _recover(body: ConfirmRequest) -> SignIn:
     if not body.token_hash:
         raise Malformed(fields=[{"field": "token_hash", "problem": "is needed: there is no code to a new password"}])
-    pending = parts().provider.find_link(body.token_hash, body.redirect_to or "", RECOVERY)
+    asker = find_asker()
+    pending = parts().provider.find_link(body.token_hash, body.redirect_to or "", RECOVERY, asker)
     if pending is None or pending.sets != "new":
         raise LinkExpired()
     parts().limits.check_new_password(request.remote_addr)
     parts().judge.check(body.password or "", pending.email or "")
-    sign_in, ended = parts().provider.confirm_recovery(
-        body.token_hash, body.redirect_to, body.password or "", find_asker()
-    )
+    sign_in, ended = parts().provider.confirm_recovery(body.token_hash, body.redirect_to, body.password or "", asker)
     log.info("password_changed", account=sign_in.user["id"], sessions_ended=len(ended))
     for session_id in ended:
         parts().notices.disconnect(session_id=session_id)

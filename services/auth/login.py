@@ -43,7 +43,7 @@ def login(body: LoginRequest) -> Answer[LoginAnswer]:
 
 @api.on("POST", "/auth/signup", status=202, errors=(OriginNotAllowed, TooManyRequests, NotOffered))
 def sign_up(body: SignUpRequest) -> Answer[ConfirmationSent]:
-    """Mails a confirmation; the password counts once that mail's link is used.
+    """Mails a confirmation; password and name count once that mail is used in the same browser, or by no browser.
 
     The answer is the same for every address; one that has an account gets a link to sign in with, and keeps its
     password. A weak password is 422 for everybody.

@@ -96,10 +96,13 @@ class Asker:
     address: str | None
     browser: str | None
     secret: str
+    is_browser: bool = True
+    """Else somebody's program, which knows what it asked for."""
 
 
-PasswordAtStake = Literal["chosen", "new"]
-"""What a link does to a password: counts the one chosen at sign-up, or asks for a new one (recovery)."""
+PasswordAtStake = Literal["chosen", "elsewhere", "new"]
+"""What a link does to a password: makes the one chosen at sign-up count, does not because that was in another browser,
+or asks for a new one (recovery)."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,11 @@ class AuthProvider(Protocol):
     def invite(self, email: str, redirect_to: str, inviter: str | None) -> None:
         """Mails a link to whoever an admin, called ``inviter``, has made an account for."""
 
-    def find_link(self, token: str, redirect_to: str, kind: str) -> PendingLink | None:
-        """What a link would sign in, by its parameters (``kind`` is its ``type``); consumes nothing."""
+    def find_link(self, token: str, redirect_to: str, kind: str, asker: Asker) -> PendingLink | None:
+        """What a link would do in the asker's browser, by its parameters (``kind`` is its ``type``).
+
+        Consumes nothing.
+        """
 
     def find_target(self, redirect_to: str | None) -> str | None:
         """Where whoever asked for a link with this ``redirect_to`` wanted to go."""
@@ -156,6 +162,8 @@ class AuthProvider(Protocol):
 
     def sign_up(self, email: str, password: str, name: str | None, redirect_to: str, asker: Asker) -> None:
         """Mails a confirmation, or whatever fits the address; no caller may learn which.
+
+        Password and name count if the mail's link or code is used in the same browser, or by no browser.
 
         Raises Malformed for a weak password, or NotOffered.
         """

@@ -113,6 +113,27 @@ def test_ones_own_password_counts_once_one_has_come_in_by_the_browser_that_set_i
         assert log_in(elsewhere, HORSE).status_code == 200
 
 
+def test_a_second_sign_up_of_an_address_that_waits_counts_in_its_own_browser_only(world: World) -> None:
+    """GoTrue did not take its password: it is kept until its mail is used."""
+    for name, same in (("ann", True), ("ben", False)):
+        mail_of_sign_up(world.person(name), STAPLE)
+        browser = Browser(world, f"{name}@example.org")
+        browser.call("/auth/signup", {"email": browser.email, "password": HORSE})
+        opened = browser if same else Browser(world, browser.email)
+        assert opened.call("/auth/confirm", link_of(world.mail(browser.email))).status_code == 200
+        answers = [log_in(world.person(name), password).status_code for password in (STAPLE, HORSE)]
+        assert answers == [401, 200 if same else 401]
+
+
+def test_a_code_typed_by_a_client_without_cookies_makes_no_password_count(world: World) -> None:
+    """GoTrue does not say whose sign-up it was mailed for; that of the link does."""
+    ann, ben = world.person("ann"), world.person("ben")
+    ann.keep(ann.confirm(email=ann.email, code=mail_of_sign_up(ann, HORSE).code))
+    assert log_in(ann, HORSE).status_code == 401
+    ben.keep(ben.use(mail_of_sign_up(ben, HORSE)))
+    assert log_in(ben, HORSE).status_code == 200
+
+
 def test_a_password_that_could_not_be_replaced_does_not_count_later_either(world: World) -> None:
     ann = world.person("ann")
     world.provider.gotrue.client().sign_up({"email": ann.email, "password": STAPLE})
@@ -169,9 +190,10 @@ def ask_for_reset(person: Person) -> ReceivedMail:
 
 def test_a_reset_replaces_a_strangers_password_of_an_address_that_nobody_confirmed(world: World) -> None:
     stranger, ann = world.person("ann"), world.person("ann")
-    visit_verify(world, mail_of_sign_up(stranger, STAPLE))
+    visit_verify(world, mail_of_sign_up(stranger, STAPLE, name="Rude Word"))
     theirs = straight_from_gotrue(stranger, STAPLE)
     ann.keep(ann.confirm(**link_of(ask_for_reset(ann)), password=HORSE))
+    assert ann.user["name"] == "Ann"
     assert [log_in(ann, password).status_code for password in (STAPLE, HORSE)] == [401, 200]
     assert ann.call("GET", "/auth/session").status_code == 200
     assert theirs.call("GET", "/auth/session").status_code == 401

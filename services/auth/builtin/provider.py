@@ -65,11 +65,22 @@ class BuiltinProvider:
     def invite(self, email: str, redirect_to: str, inviter: str | None) -> None:
         self._mailing.send_invitation(email, redirect_to, inviter)
 
-    def find_link(self, token: str, redirect_to: str = "", kind: str = "") -> PendingLink | None:  # noqa: ARG002
-        found = self._database.call("find_link", token_hash=hash_token(token))
+    def find_link(
+        self,
+        token: str,
+        redirect_to: str,  # noqa: ARG002  # the token tells it
+        kind: str,  # noqa: ARG002
+        asker: Asker,
+    ) -> PendingLink | None:
+        return self._find_link(token, asker)
+
+    def _find_link(self, token: str, asker: Asker) -> PendingLink | None:
+        found = self._database.call("find_link", token_hash=hash_token(token), asked_by=hash_token(asker.secret))
         if found is None:
             return None
-        chosen: PasswordAtStake | None = "chosen" if found["chose_password"] else None
+        chosen: PasswordAtStake | None = None
+        if found["chose_password"]:
+            chosen = "chosen" if found["same_browser"] else "elsewhere"
         return PendingLink(
             email=found["email"],
             requested_by=found["requested_by"],
@@ -81,27 +92,21 @@ class BuiltinProvider:
         return redirect_to
 
     def confirm_link(self, token: str, redirect_to: str | None, asker: Asker) -> SignIn:  # noqa: ARG002
-        pending = self.find_link(token)
+        pending = self._find_link(token, asker)
         if pending is None or pending.email is None or pending.sets == "new":
             raise LinkExpired()
-        return self._confirm("confirm_link", pending.email, token_hash=hash_token(token))
+        return self._confirm("confirm_link", pending.email, asker, token_hash=hash_token(token))
 
     def confirm_code(self, email: str, code: str, asker: Asker) -> SignIn:
-        return self._confirm(
-            "confirm_code",
-            email,
-            email=email,
-            code_hash=self._seals.hash_code(email, code),
-            asked_by=hash_token(asker.secret),
-        )
+        return self._confirm("confirm_code", email, asker, email=email, code_hash=self._seals.hash_code(email, code))
 
-    def _confirm(self, function: str, address: str, **by: str) -> SignIn:
-        opened = self._open(function, address, **by)
+    def _confirm(self, function: str, address: str, asker: Asker, **by: str) -> SignIn:
+        opened = self._open(function, address, **by, asked_by=hash_token(asker.secret), by_browser=asker.is_browser)
         if opened is None:
             raise LinkExpired()
         return opened[0]
 
-    def _open(self, function: str, address: str, **by: str | None) -> tuple[SignIn, dict[str, Any]] | None:
+    def _open(self, function: str, address: str, **by: str | bool | None) -> tuple[SignIn, dict[str, Any]] | None:
         """The session such a function opened, and all it said; None where it refused."""
         refresh_token = new_token()
         answer = self._database.call(
@@ -142,9 +147,9 @@ class BuiltinProvider:
         token: str,
         redirect_to: str | None,  # noqa: ARG002  # the token tells it
         password: str,
-        asker: Asker,  # noqa: ARG002
+        asker: Asker,
     ) -> tuple[SignIn, list[str]]:
-        pending = self.find_link(token)
+        pending = self._find_link(token, asker)
         if pending is None or pending.email is None or pending.sets != "new":
             raise LinkExpired()
         new_hash = self._passwords.hash(password)

@@ -28,7 +28,7 @@ class Arrivals:
     def by_recovery(self, answer: AuthResponse, request: Request | None, password: str, asker: Asker) -> SignIn:
         """With a new password, whoever set the old one; all other sessions end. Raises LinkExpired or Unavailable."""
         session = self._of_its_owner(answer, request)
-        return self._go_on(session, lambda: (self._passwords.change(session, password, asker), True))
+        return self._go_on(session, lambda: (self._passwords.reset(session, password, asker), True))
 
     def by_google(self, answer: AuthResponse, asker: Asker) -> SignIn:
         """GoTrue drops a password nobody had confirmed, but not one that a mail scanner confirmed for a stranger."""

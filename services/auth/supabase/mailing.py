@@ -181,7 +181,7 @@ class Mailing:
 
 
 def _ask(kind: Kind, email: str, redirect_to: str, asker: Asker) -> Request:
-    return Request.new(kind, email, asker.browser, redirect_to)
+    return Request.new(kind, email, asker.browser, redirect_to, asker.secret)
 
 
 def _nothing() -> None:

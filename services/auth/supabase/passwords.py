@@ -3,8 +3,9 @@
 GoTrue keeps the password of the first sign-up of an address that nobody has confirmed, and leaves it in place when the
 address is confirmed by any later link or code (supabase/auth, signup.go: "do not update the user"; verify.go:
 signupVerify). So a stranger could sign up with somebody's address and wait. Here each account is marked with the
-request that made it; whoever comes in for the first time by another one gets that password replaced. Until somebody has
-come in, no password counts: GoTrue also confirms an address for a mail scanner, or for whoever asks it past our pages.
+request that made it; whoever comes in for the first time by another one, or by that one in another browser, gets that
+password replaced, and the name said with it forgotten. Until somebody has come in, no password counts: GoTrue also
+confirms an address for a mail scanner, or for whoever asks it past our pages.
 """
 
 from __future__ import annotations
@@ -60,15 +61,19 @@ class Passwords:
         email = address_of(session.user)
         if email is None:
             return session, False
-        password = self._take(request)
-        set_by = "owner" if password else self._set_by(session, email, request, asker)
+        password = self._take(request, asker)
+        set_by = self._set_by(session, email, request, asker)
         if password is None and set_by != "stranger":
             return session, set_by == "owner"
-        return self.change(session, password, asker), password is not None
+        return self._change(session, password, asker, forget_name=set_by == "stranger"), password is not None
 
-    def change(self, session: Session, password: str | None, asker: Asker) -> Session:
+    def reset(self, session: Session, password: str, asker: Asker) -> Session:
+        """As its owner wants it, who has shown the mail: the session to go on with. Raises what GoTrue does."""
+        return self._change(session, password, asker, forget_name=not self.is_known(session.user.id))
+
+    def _change(self, session: Session, password: str | None, asker: Asker, *, forget_name: bool) -> Session:
         """Replaces it, ends all sessions of the person, and opens another one. Raises what GoTrue does."""
-        self.replace(session.user.id, password)
+        self.replace(session.user.id, password, forget_name=forget_name)
         self._revoke(session)
         link = self._gotrue.admin().generate_link({"type": "magiclink", "email": session.user.email or ""})
         client = self._gotrue.client(asker)
@@ -88,12 +93,15 @@ class Passwords:
         """Whether they have come in before, or were made by an admin: then the password is settled."""
         return bool(self._database.call("knows_user", user_id=user_id)["known"])
 
-    def replace(self, user_id: str, password: str | None = None) -> None:
-        """By one that nobody knows, if none is given; the address counts as confirmed. Raises what GoTrue does."""
+    def replace(self, user_id: str, password: str | None = None, *, forget_name: bool = False) -> None:
+        """By one that nobody knows, if none is given; the address counts as confirmed. Raises what GoTrue does.
+
+        ``forget_name``: it is as much a stranger's as the password was.
+        """
         changes: AdminUserAttributes = {
             "password": password or secrets.token_urlsafe(32) + "aA1!",
             "email_confirm": True,
-            "user_metadata": {MARK: None},
+            "user_metadata": {MARK: None, **({"name": None} if forget_name else {})},
         }
         self._gotrue.admin().update_user_by_id(user_id, changes)
         log.info("password_replaced", account=user_id)
@@ -118,16 +126,18 @@ class Passwords:
             kind, request_id, proof = mark
             if kind != "signup":
                 return "GoTrue"
-            if request is not None and request.id == request_id:
-                return "owner"
             if hmac.compare_digest(challenge(asker.secret, request_id), proof):
-                return "owner"  # a code typed in the browser that set the password
+                return "owner"  # a link opened, or a code typed, in the browser that set the password
+            if request is not None and request.id == request_id and not asker.is_browser:
+                return "owner"
         return "anybody" if self.is_known(session.user.id) else "stranger"
 
-    def _take(self, request: Request | None) -> str | None:
+    def _take(self, request: Request | None, asker: Asker) -> str | None:
         if request is None or request.kind != "signup":
             return None
         sealed = self._database.call("take_supabase_password", request_id=request.id)["sealed"]
+        if asker.is_browser and not request.is_asked_by(asker.secret):
+            return None
         try:
             return self._box.decrypt(sealed.encode()).decode() if sealed else None
         except InvalidToken:  # AUTH_SECRET was changed

@@ -83,7 +83,7 @@ class SupabaseProvider:
     def invite(self, email: str, redirect_to: str, inviter: str | None) -> None:  # noqa: ARG002  # GoTrue's templates
         self._mailing.invite(email, redirect_to)
 
-    def find_link(self, token: str, redirect_to: str, kind: str) -> PendingLink | None:
+    def find_link(self, token: str, redirect_to: str, kind: str, asker: Asker) -> PendingLink | None:
         """What the seal says: GoTrue can't be asked about a token without using it up."""
         if not token:
             return None
@@ -91,7 +91,10 @@ class SupabaseProvider:
         if opened is None:
             return PendingLink(None, None, None, sets="new" if kind == "recovery" else None)
         age = max(0, int(time.time()) - opened.asked_at)
-        return PendingLink(opened.request.email, opened.request.requested_by, age, SETS.get(opened.request.kind))
+        sets = SETS.get(opened.request.kind)
+        if sets == "chosen" and not opened.request.is_asked_by(asker.secret):
+            sets = "elsewhere"
+        return PendingLink(opened.request.email, opened.request.requested_by, age, sets)
 
     def find_target(self, redirect_to: str | None) -> str | None:
         if redirect_to is None or not self._requests.is_callback(redirect_to):

@@ -26,17 +26,28 @@ Kind = Literal["link", "signup", "google", "recovery"]
 
 @dataclass(frozen=True)
 class Request:
-    """``email`` is None for Google, which says it later; ``redirect_to`` is an address of our pages."""
+    """``email`` is None for Google, which says it later; ``redirect_to`` is an address of our pages.
+
+    ``asked_by`` knows the browser that asked again, by its challenge.
+    """
 
     id: str
     kind: Kind
     email: str | None
     requested_by: str | None
     redirect_to: str
+    asked_by: str | None = None
 
     @classmethod
-    def new(cls, kind: Kind, email: str | None, requested_by: str | None, redirect_to: str) -> Request:
-        return cls(str(uuid4()), kind, email, requested_by, redirect_to)
+    def new(
+        cls, kind: Kind, email: str | None, requested_by: str | None, redirect_to: str, secret: str | None = None
+    ) -> Request:
+        """``secret`` is that of the asker, if it is to be known again."""
+        own_id = str(uuid4())
+        return cls(own_id, kind, email, requested_by, redirect_to, challenge(secret, own_id) if secret else None)
+
+    def is_asked_by(self, secret: str) -> bool:
+        return self.asked_by is not None and hmac.compare_digest(challenge(secret, self.id), self.asked_by)
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Mails a confirmation; the password counts once that mail's link is used.
-         * @description Mails a confirmation; the password counts once that mail's link is used. The answer is the same for every address; one that has an account gets a link to sign in with, and keeps its password. A weak password is 422 for everybody.
+         * Mails a confirmation; password and name count once that mail is used in the same browser, or by no browser.
+         * @description Mails a confirmation; password and name count once that mail is used in the same browser, or by no browser. The answer is the same for every address; one that has an account gets a link to sign in with, and keeps its password. A weak password is 422 for everybody.
          */
         post: operations["sign_up"];
         delete?: never;
