@@ -1,4 +1,4 @@
-"""How much one person may send: a bucket of tokens, refilled evenly, as the generic cell rate algorithm keeps it.
+"""How much one person may send and change: a bucket of tokens, refilled evenly, by the generic cell rate algorithm.
 
 Of each person only one moment is kept, the one at which the bucket will be full again. With Redis it is shared by all
 processes, in one script on Redis' own clock; without, or while Redis is away, each process keeps its own.
@@ -18,7 +18,7 @@ from services.chat.optional_redis import OptionalRedis, RedisAway
 from shared.errors import TooManyRequests
 
 REMEMBERED = 50_000
-REFUSED = Counter("pulse_sends_refused_total", "Sends above SENDS_PER_MINUTE")
+REFUSED = Counter("pulse_sends_refused_total", "Sends and changes above SENDS_PER_MINUTE")
 
 # Microseconds, below 2^53 and written in full: Lua would shorten such a number to 14 digits.
 TAKE = """
@@ -36,7 +36,7 @@ return 0
 
 
 class SendLimit:
-    """``per_minute`` messages a minute of each person on average, and at most as many at once."""
+    """``per_minute`` messages and changes a minute of each person on average, and at most as many at once."""
 
     def __init__(self, per_minute: int, redis: OptionalRedis | None) -> None:
         self._capacity = per_minute
@@ -45,12 +45,12 @@ class SendLimit:
         self._own = _Buckets()
 
     def take(self, user_id: UUID) -> None:
-        """One message's worth. Raises TooManyRequests with the time until there is room for one."""
+        """One message's worth, or one change's. Raises TooManyRequests with the time until there is room for one."""
         wait = self._take(user_id)
         if wait > 0:
             REFUSED.inc()
             raise TooManyRequests(
-                "You are sending faster than this installation takes it. It goes on in a moment.",
+                "You are doing more than this installation takes it. It goes on in a moment.",
                 retry_after_seconds=math.ceil(wait / 1_000_000),
             )
 

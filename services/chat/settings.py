@@ -20,7 +20,7 @@ class ChatSettings(KafkaSettings, RedisSettings, DatabaseSettings):
         alias="SENDS_PER_MINUTE",
         ge=1,
         le=1_000_000,
-        description="messages one person may send a minute, and at once; over all processes with REDIS_URL",
+        description="messages and changes one person may make a minute, and at once; over all processes with REDIS_URL",
     )
     workers: int = Field(2, alias="WORKERS", ge=1, le=64, description="processes")
     threads: int = Field(16, alias="THREADS", ge=2, le=256, description="threads of each process")

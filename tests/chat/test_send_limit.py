@@ -150,6 +150,35 @@ def _sent(app: ChatApp, body: dict[str, Any]) -> Any:
     return answer.get_json() if answer.status_code == 201 else None
 
 
+def test_edits_deletions_and_changes_of_groups_are_taken_from_the_same_bucket(app: ChatApp) -> None:
+    message = app.send(app.ann, to=str(app.ben.id), content="hello").get_json()
+    group = app.call(
+        app.ann, "POST", "/conversations", json={"kind": "group", "name": "Room", "members": []}
+    ).get_json()
+    member = f"/conversations/{group['id']}/members/{app.cho.id}"
+    changes: list[tuple[str, str, Any]] = [
+        ("PATCH", f"/messages/{message['id']}", {"content": "changed"}),
+        ("DELETE", f"/messages/{message['id']}", None),
+        ("POST", "/conversations", {"kind": "group", "name": "Another", "members": [str(app.ben.id)]}),
+        ("POST", "/conversations", {"kind": "direct", "member": str(app.cho.id)}),
+        ("PATCH", f"/conversations/{group['id']}", {"name": "Renamed"}),
+        ("PUT", member, {}),
+        ("DELETE", member, None),
+    ]
+    statuses = [app.call(app.ann, method, path, json=body).status_code for method, path, body in changes]
+    assert statuses == [200, 200, 201, 201, 200, 200, 204]
+
+    for method, path, body in changes:
+        take_all(app.state.send_limit, app.ann.id)
+        answer = app.call(app.ann, method, path, json=body)
+        assert (answer.status_code, answer.get_json()["code"]) == (429, "too_many_requests"), (method, path)
+        assert answer.headers["Retry-After"] == "1"
+    for path in (f"/messages/{message['id']}", f"/conversations/{group['id']}", "/conversations"):
+        assert app.call(app.ann, "GET", path).status_code == 200  # reading goes on
+    answer = app.call(app.ben, "POST", "/conversations", json={"kind": "direct", "member": str(app.cho.id)})
+    assert answer.status_code == 201  # and so do the others
+
+
 def test_a_limit_below_one_is_no_setting() -> None:
     with pytest.raises(SettingsError) as refused:
         ChatSettings.read({"SENDS_PER_MINUTE": "0", "SERVICE_TOKEN": "x" * 32, "DATABASE_URL": "postgresql://a/b"})

@@ -25,12 +25,13 @@ from services.chat.errors import (
 from services.chat.state import chat
 from shared.api import Answer, Api
 from shared.caller import Caller
-from shared.errors import NotAllowed, UserNotFound
+from shared.errors import NotAllowed, TooManyRequests, UserNotFound
 from shared.wire import Conversation, Member
 
 api = Api("conversations")
 
-OWNER_ERRORS = (ConversationNotFound, NotAllowed, DirectConversation)
+OPEN_ERRORS = (UserNotFound, ConversationIdTaken, GroupFull, TooManyRequests)
+OWNER_ERRORS = (ConversationNotFound, NotAllowed, DirectConversation, TooManyRequests)
 
 
 @api.on("GET", "/conversations")
@@ -42,10 +43,11 @@ def list_conversations(caller: Caller, query: PageQuery) -> Answer[Conversations
     return Answer(page)
 
 
-@api.on("POST", "/conversations", status=201, also=(200,), errors=(UserNotFound, ConversationIdTaken, GroupFull))
+@api.on("POST", "/conversations", status=201, also=(200,), errors=OPEN_ERRORS)
 def open_conversation(caller: Caller, body: OpenRequest) -> Answer[Conversation]:
     """Opens the direct conversation with a person, or makes a group.
     200 when it was there already."""
+    chat().send_limit.take(caller.user_id)
     if body.kind == "group":
         conversation, created = actions.open_group(caller, body)
     else:
@@ -63,6 +65,7 @@ def get_conversation(caller: Caller, conversation_id: UUID) -> Answer[Conversati
 @api.on("PATCH", "/conversations/<uuid:conversation_id>", errors=OWNER_ERRORS)
 def rename_group(caller: Caller, conversation_id: UUID, body: RenameRequest) -> Answer[Conversation]:
     """Gives a group another name. Owners only."""
+    chat().send_limit.take(caller.user_id)
     return Answer(actions.rename_group(caller, conversation_id, body.name))
 
 
@@ -87,6 +90,7 @@ def list_members(caller: Caller, conversation_id: UUID, query: PageQuery) -> Ans
 def put_member(caller: Caller, conversation_id: UUID, user_id: UUID, body: MemberRequest) -> Answer[Member]:
     """Takes somebody into a group, or changes their role. Owners only.
     A new member sees the whole history."""
+    chat().send_limit.take(caller.user_id)
     return Answer(actions.put_member(caller, conversation_id, user_id, body.role))
 
 
@@ -94,6 +98,7 @@ def put_member(caller: Caller, conversation_id: UUID, user_id: UUID, body: Membe
 def remove_member(caller: Caller, conversation_id: UUID, user_id: UUID) -> None:
     """Leaves a group, or takes somebody out of it, which only owners may.
     The last owner's place goes to the longest-standing member."""
+    chat().send_limit.take(caller.user_id)
     actions.remove_member(caller, conversation_id, user_id)
 
 

@@ -87,13 +87,15 @@ def get_message(caller: Caller, message_id: UUID) -> Answer[Message]:
     return Answer(chat().database.call("get_message", caller=caller.user_id, message_id=message_id))
 
 
-@api.on("PATCH", "/messages/<uuid:message_id>", errors=(MessageNotFound, NotAllowed, MessageDeleted))
+@api.on("PATCH", "/messages/<uuid:message_id>", errors=(MessageNotFound, NotAllowed, MessageDeleted, TooManyRequests))
 def edit_message(caller: Caller, message_id: UUID, body: EditRequest) -> Answer[Message]:
     """Changes what a message of one's own says."""
+    chat().send_limit.take(caller.user_id)
     return Answer(changing.edit_message(caller, message_id, body.content))
 
 
-@api.on("DELETE", "/messages/<uuid:message_id>", errors=(MessageNotFound, NotAllowed))
+@api.on("DELETE", "/messages/<uuid:message_id>", errors=(MessageNotFound, NotAllowed, TooManyRequests))
 def delete_message(caller: Caller, message_id: UUID) -> Answer[Message]:
     """Empties a message of one's own, or any of a group one owns, and answers what is left of it."""
+    chat().send_limit.take(caller.user_id)
     return Answer(changing.delete_message(caller, message_id))
