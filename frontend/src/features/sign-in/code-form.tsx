@@ -61,7 +61,7 @@ export function CodeForm({ email, purpose, digits, inbox, waitSeconds, resend, o
       </span>
       <h1 className={styles.title}>Look in your inbox</h1>
       <p className={styles.lead}>
-        If <strong>{email}</strong> may come in, {purpose === "sign-up" ? "a mail to confirm it" : "a mail with a link"} is on its way. Open the link on any device, or type the code here.
+        If <strong>{email}</strong> may come in, {purpose === "sign-up" ? "a mail to confirm it" : "a mail with a link"} is on its way. Open the link {purpose === "sign-up" ? "in this browser" : "on any device"}, or type the code here.
       </p>
       <label className={styles.label} htmlFor="code">
         {digits}-digit code
