@@ -17,7 +17,7 @@ from services.websocket.lifecycle import CantStart
 ENTRY_OVERHEAD_BYTES = 160  # an id, the names, and Redis' own
 KEEP_SECONDS = 300  # who is further behind is better off with a resync
 LEAST_BYTES = 1_000_000  # a stream as small as this is not what fills Redis
-LEAST_VERSION = (6, 2)  # XTRIM … MINID
+LEAST_VERSION = (6, 2)  # HRANDFIELD
 
 # Keys: the stream, its end. ARGV: STREAM_BYTES, the bodies. Answers whether Redis was full, so that half had to go.
 # Each entry says how many bytes were appended before it: any process, however young, sees what is to be dropped. What
@@ -25,7 +25,9 @@ LEAST_VERSION = (6, 2)  # XTRIM … MINID
 APPEND = f"""
 local stream = KEYS[1]
 local after, n, total = unpack(redis.call('HMGET', KEYS[2], 'id', 'n', 'bytes'))
-after, n, total = after or '', tonumber(n or 0), tonumber(total or 0)
+after, n, total = after or '', tonumber(n or 0), total and tonumber(total)
+
+local oldest = redis.call('TIME')[1] * 1000 - {KEEP_SECONDS * 1000}
 
 local function find_first()
     local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
@@ -36,15 +38,18 @@ end
 local function drop_before(place)
     for _ = 1, 10000 do
         local id, before = find_first()
-        -- More than there is: of a stream whose end somebody deleted.
-        if not id or not before or (before >= place and before <= total) then return end
+        -- More than there is: of another life of this stream.
+        local fits = not before or (before >= place and before <= total)
+        if not id or (fits and tonumber(string.match(id, '^%d+')) >= oldest) then return end
         redis.call('XDEL', stream, id)
     end
 end
 
-local oldest = redis.call('TIME')[1] * 1000 - {KEEP_SECONDS * 1000}
-local first = find_first()
-if first and tonumber(string.match(first, '^%d+')) < oldest then redis.call('XTRIM', stream, 'MINID', '=', oldest) end
+if not total then  -- somebody deleted the end
+    local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+    total = last and last[2][5] == 'before' and tonumber(last[2][6]) or 0
+end
+
 local size = 0
 for i = 2, #ARGV do size = size + #ARGV[i] + {ENTRY_OVERHEAD_BYTES} end
 drop_before(total + size - ARGV[1])
