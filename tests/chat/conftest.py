@@ -30,6 +30,7 @@ class Websocket:
 
     delivered: list[dict[str, Any]] = field(default_factory=list)
     status: int = 202
+    most: int = 1_000
     online: list[str] = field(default_factory=list)
     online_status: int = 200
     refused_event: str | None = None
@@ -37,6 +38,8 @@ class Websocket:
     def deliver(self, request: PreparedRequest) -> tuple[int, dict[str, str], str]:
         assert request.headers["Authorization"] == f"Bearer {SERVICE_TOKEN}"
         deliveries = json.loads(request.body or b"{}")["deliveries"]
+        if len(deliveries) > self.most:
+            return 503, {}, "{}"
         if self.status != 202:
             return self.status, {}, json.dumps({"code": "unavailable", "message": "down"})
         if any(e["event"] == self.refused_event for d in deliveries for e in d["events"]):

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from services.chat.relay.pusher import Push
+from services.chat.relay.sweeper import Sweeper
 from shared.errors import Unavailable
 from tests.chat.conftest import SERVICE_TOKEN, ChatApp
 
@@ -210,6 +211,24 @@ def test_a_refusal_of_chat_itself_gives_no_event_up(app: ChatApp, status: int) -
         "conversation.created",
         "message.sent",
     ]
+
+
+def test_a_batch_that_is_too_much_is_swept_in_smaller_ones(app: ChatApp) -> None:
+    sent = [app.send(app.ann, to=str(app.ben.id), content=f"number {number}").get_json() for number in range(10)]
+    app.websocket.most = 3
+    with pytest.raises(Unavailable):
+        app.drain()
+    sweeper = Sweeper(app.state.database, app.state.pusher)
+    with pytest.raises(Unavailable):
+        sweeper.sweep()  # 11, then 5, then 2
+    with pytest.raises(Unavailable):
+        sweeper.sweep()
+    assert sweeper.sweep() == 2
+    app.websocket.most = 1_000
+    while sweeper.sweep():
+        pass
+    told = [data["message"] for event, data in app.websocket.events if event == "message.sent"]
+    assert sorted(told, key=lambda message: int(message["seq"])) == sent  # each once; released ones come later
 
 
 def test_one_refused_event_does_not_hold_up_the_others(app: ChatApp) -> None:

@@ -77,6 +77,7 @@ class Pusher:
         self._wake_tap = wake_tap
         self._hints_only = hints_only
         self._waiting: deque[Push] = deque()
+        self._most = BATCH_EVENTS
         self._filled = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -136,7 +137,7 @@ class Pusher:
     def _take_batch(self) -> list[Push]:
         batch = [self._waiting.popleft()]
         recipients = len(batch[0].to)
-        while self._waiting and len(batch) < BATCH_EVENTS:
+        while self._waiting and len(batch) < self._most:
             recipients += len(self._waiting[0].to)
             if recipients > BATCH_RECIPIENTS:
                 break
@@ -151,7 +152,9 @@ class Pusher:
                 batch = self._take_batch()
             try:
                 self.deliver(batch)
+                self._most = min(BATCH_EVENTS, self._most * 2)
             except AppError as error:
+                self._most = max(1, len(batch) // 2)  # perhaps it was too much at once
                 log.warning("push_failed", events=len(batch), cause=repr(error.__cause__ or error))
             except Exception:
                 log.exception("push_failed", events=len(batch))

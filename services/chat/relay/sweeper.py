@@ -36,6 +36,7 @@ class Sweeper:
         self._delivers = delivers
         self._measured_at = self._tidied_at = float("-inf")
         self._started = False
+        self._most = SWEEP_EVENTS
 
     def start(self) -> None:
         """Called in each worker after the fork."""
@@ -46,9 +47,14 @@ class Sweeper:
     def sweep(self) -> int:
         """Delivers up to SWEEP_EVENTS overdue events, fewer of large groups, and returns how many.
         Raises AppError when it can't."""
-        pushes = [Push.from_delivery(row) for row in self._database.call("take_outbox", page_limit=SWEEP_EVENTS)]
+        pushes = [Push.from_delivery(row) for row in self._database.call("take_outbox", page_limit=self._most)]
         if pushes:
-            self._pusher.deliver(pushes)
+            try:
+                self._pusher.deliver(pushes)
+            except AppError:
+                self._most = max(1, len(pushes) // 2)  # perhaps it was too much at once
+                raise
+            self._most = min(SWEEP_EVENTS, self._most * 2)
         return len(pushes)
 
     def _run(self) -> None:
