@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from flask import Flask, Response, jsonify, render_template_string
@@ -19,17 +20,19 @@ CONVERTERS = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "int
 
 
 def install_docs(app: Flask, title: str) -> None:
-    """Adds ``/openapi.json`` and ``/docs``."""
-    routes: list[Route] = app.extensions.get("pulse.routes", [])
-    made = document(title, routes)
+    """Adds ``/openapi.json`` and ``/docs``, made when somebody first asks: no start waits for them."""
+
+    @cache
+    def made() -> dict[str, Any]:
+        return document(title, app.extensions.get("pulse.routes", []))
 
     @app.get("/openapi.json")
     def openapi() -> Response:
-        return jsonify(made)
+        return jsonify(made())
 
     @app.get("/docs")
     def docs() -> Response:
-        page = render_template_string(PAGE, document=made)
+        page = render_template_string(PAGE, document=made())
         response = Response(page, mimetype="text/html")
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'"
         return response

@@ -74,6 +74,7 @@ class SupabaseDatabase:
     def _made_client(self) -> Client:
         with self._lock:
             if self._client is None:
+                tls = self._url.startswith("https://")
                 # Not HTTP/2: httpcore's connections of that kind break under several threads.
                 self._http = httpx.Client(
                     http2=False,
@@ -84,7 +85,8 @@ class SupabaseDatabase:
                         keepalive_expiry=IDLE_SECONDS,
                     ),
                     # HTTPS_PROXY and SSL_CERT_FILE count; a proxy meant for the outside must not see plain calls.
-                    trust_env=self._url.startswith("https://"),
+                    trust_env=tls,
+                    verify=tls,  # reading all authorities takes a tenth of a second, and plain HTTP asks for none
                     event_hooks={"response": [self._note_status]},
                 )
                 options = ClientOptions(
