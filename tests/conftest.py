@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -25,11 +29,12 @@ if TYPE_CHECKING:
     from tests.system.stacks import Stacks
 
 TEMPLATE = "pulse_template"
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 2_000_000_000
 APP_PASSWORD = "services-in-tests"
 # A test's data need not outlive a power cut, nor its passwords a guesser.
 QUICK = (
     *("fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off"),
-    *("scram_iterations=1", "shared_buffers=32MB", "max_connections=200"),
+    *("scram_iterations=1", "shared_buffers=32MB", "max_wal_size=64MB", "max_connections=200"),
 )
 
 
@@ -42,9 +47,17 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def quick_folder() -> Iterator[Path]:
+    """In memory where there is room: a suite makes and drops some thousand databases."""
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+    with TemporaryDirectory(prefix="pulse-tests-", dir=MEMORY if roomy else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(quick_folder: Path) -> Iterator[Cluster]:
     """An empty PostgreSQL server of this test process's own."""
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = quick_folder
     for attempt in range(5):
         cluster = Cluster(folder / str(attempt), find_free_port(), secrets.token_urlsafe(16), QUICK)
         server = serve(cluster)
