@@ -99,6 +99,7 @@ def test_people_hear_each_other_through_kafka_and_typing_directly(system: System
     leave(ann, ben)
 
 
+@pytest.mark.chaos
 def test_a_killed_bridge_goes_on_where_it_was(system: System) -> None:
     ann, ben = system.sign_in("ann"), system.sign_in("ben")
     device = ben.connect()

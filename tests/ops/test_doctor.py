@@ -447,7 +447,10 @@ def test_interrupting_it_leaves_no_traceback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)
         words, given = command(tmp_path, DATABASE_URL=f"postgresql://ann:x@127.0.0.1:{silent.getsockname()[1]}/none")
+        # Tests run in the background have this signal ignored, and so would their children; at a terminal it counts.
+        usual = signal.signal(signal.SIGINT, signal.default_int_handler)
         doctor = subprocess.Popen(words, env=given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        signal.signal(signal.SIGINT, usual)
         with silent.accept()[0]:
             doctor.send_signal(signal.SIGINT)
             _, complaint = doctor.communicate(timeout=30)

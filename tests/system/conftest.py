@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,12 @@ import pytest
 
 from tests.system.person import Person
 from tests.system.stack import Stack
-from tests.system.stacks import MODES, STACKS, Stacks
+from tests.system.stacks import MODES, STACKS, USUAL_MODES, Stacks
 
 EMBEDDED_ONLY = pytest.mark.parametrize("stack", ["embedded"], indirect=True)
 """For what has nothing to do with the mode, and takes long."""
-EMBEDDED_USUALLY = pytest.mark.parametrize(
-    "stack", MODES if os.environ.get("BOTH_MODES") else ["embedded"], indirect=True
-)
-"""For what should not differ, as other suites hold both modes to the same: both with `make test BOTH_MODES=1`."""
+EMBEDDED_USUALLY = pytest.mark.parametrize("stack", USUAL_MODES, indirect=True)
+"""For what should not differ."""
 
 
 @dataclass(frozen=True)

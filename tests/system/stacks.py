@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,8 @@ from tests.system.stack import Stack, running_stack
 STACKS = pytest.StashKey["Stacks"]()
 """Where the test process keeps its own, so that a failed test can show their logs."""
 MODES: tuple[Mode, ...] = ("embedded", "supabase")
+USUAL_MODES = MODES if os.environ.get("BOTH_MODES") else MODES[:1]
+"""Of what should not differ, as other suites hold both modes to the same: both with `make test BOTH_MODES=1`."""
 
 
 class Stacks:

@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.system.conftest import Room
+from tests.system.conftest import EMBEDDED_USUALLY, Room
 from tests.system.http import Http
 from tests.system.person import Person
 from tests.system.stack import Stack
 from tests.system.waiting import eventually
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, EMBEDDED_USUALLY]
 
 
 @dataclass(frozen=True)

@@ -154,12 +154,12 @@ def test_chat_killed_between_commit_and_push_still_delivers(room: Room) -> None:
 
     stack.websocket.start()
     device.wait_until(lambda: device.connects == 2, "coming back by itself")
-    assert device.events("message.sent") == []
+    assert device.events("message.sent", seq=message["seq"]) == []
     stack.chat.start()
 
     device.wait_for_message(message)
     eventually(lambda: stack.count(waiting, room.id) == 0, "the row leaving the outbox")
-    assert len(device.events("message.sent")) == 1
+    assert len(device.events("message.sent", seq=message["seq"])) == 1
     assert room.ben.history(room.id) == [room.first, message]
 
 

@@ -19,7 +19,7 @@ from ops.postgres import Cluster
 from tests.conftest import APP_PASSWORD, QUICK, Database
 from tests.system.processes import Process
 from tests.system.stack import Stack, new_email, running_stack
-from tests.system.stacks import MODES
+from tests.system.stacks import USUAL_MODES
 from tests.system.waiting import eventually
 
 pytestmark = pytest.mark.system
@@ -48,7 +48,7 @@ def server(cluster: Cluster) -> Iterator[Process]:
         guard.close()
 
 
-@pytest.fixture(params=MODES)
+@pytest.fixture(params=USUAL_MODES)
 def own_stack(request: pytest.FixtureRequest, server: Process, cluster: Cluster, tmp_path: Path) -> Iterator[Stack]:
     cluster.create_database(NAME)
     migrate(cluster.url(NAME), APP_PASSWORD)
