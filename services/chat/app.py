@@ -13,6 +13,7 @@ from services.chat.optional_redis import OptionalRedis
 from services.chat.presence import api as presence_api
 from services.chat.rate_limits import SendLimit
 from services.chat.relay.relay import Relay
+from services.chat.search.routes import api as search_api
 from services.chat.settings import ChatSettings
 from services.chat.state import Chat
 from shared.caller import Identity
@@ -45,7 +46,7 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
         HistoryPages(database, redis),
         SendLimit(settings.sends_per_minute, redis),
     ).install(app)
-    for api in (messages_api, conversations_api, presence_api):
+    for api in (messages_api, conversations_api, presence_api, search_api):
         api.install(app)
     for start in (revocations.start, relay.start):
         on_start(app, start)

@@ -246,6 +246,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages of the caller's conversations in which all of the words stand, newest first. */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -465,6 +482,28 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** Match */
+        Match: {
+            message: components["schemas"]["Message"];
+            /**
+             * Highlights
+             * @description what matched: [start, end) in code points of message.content, ascending, apart from each other
+             */
+            highlights: [
+                number,
+                number
+            ][];
+        };
+        /**
+         * Matches
+         * @description Newest first.
+         */
+        Matches: {
+            /** Matches */
+            matches: components["schemas"]["Match"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
         /** Member */
         Member: {
             user: components["schemas"]["User"];
@@ -682,6 +721,42 @@ export interface components {
              * @description 1 to 80 code points, trimmed, without control characters
              */
             name: string;
+        };
+        /**
+         * SearchQuery
+         * @description ``from``: who wrote it; ``before``: messages sent before that moment.
+         */
+        SearchQuery: {
+            /**
+             * Q
+             * @description words, beginnings of words, and "whole words in a row"
+             */
+            q: string;
+            /**
+             * Conversation Id
+             * @default null
+             */
+            conversation_id?: string | null;
+            /**
+             * From
+             * @default null
+             */
+            from?: string | null;
+            /**
+             * Before
+             * @default null
+             */
+            before?: string | null;
+            /**
+             * Limit
+             * @default 20
+             */
+            limit?: number;
+            /**
+             * Cursor
+             * @default null
+             */
+            cursor?: string | null;
         };
         /**
          * SendRequest
@@ -1994,6 +2069,60 @@ export interface operations {
             };
             /** @description wrong_media_type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                q: string;
+                conversation_id?: string | null;
+                from?: string | null;
+                before?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Matches"];
+                };
+            };
+            /** @description not_authenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description conversation_not_found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,27 @@
+"""Searching what was said."""
+
+from __future__ import annotations
+
+from services.chat.errors import ConversationNotFound
+from services.chat.search.schemas import Matches, SearchQuery
+from services.chat.state import chat
+from shared.api import Answer, Api
+from shared.caller import Caller
+
+api = Api("search")
+
+
+@api.on("GET", "/search", errors=(ConversationNotFound,))
+def search(caller: Caller, query: SearchQuery) -> Answer[Matches]:
+    """Messages of the caller's conversations in which all of the words stand, newest first."""
+    matches = chat().database.call(
+        "search_messages",
+        caller=caller.user_id,
+        q=query.q,
+        conversation_id=query.conversation_id,
+        sender_id=query.sender_id,
+        before_at=query.before.isoformat() if query.before else None,
+        page_limit=query.limit,
+        cursor=query.cursor,
+    )
+    return Answer(matches)
