@@ -1,7 +1,7 @@
 # Needs GNU make, git and Python 3.11 or newer; everything else is fetched into this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-fast chaos lint types locks auth chat websocket bridge pages migrate doctor keys compose-check clean
+.PHONY: help run stop test test-fast chaos bench bench-quick lint types locks auth chat websocket bridge pages migrate doctor keys compose-check clean
 SHELL := /bin/sh
 
 # Words for pytest: make test ARGS="-k history"
@@ -39,6 +39,14 @@ chaos: ## Kill and freeze parts of a large busy system: PEOPLE=200 GROUPS=20 MES
 	@CHAOS_PEOPLE='$(PEOPLE)' CHAOS_GROUPS='$(GROUPS)' CHAOS_MESSAGES='$(MESSAGES)' CHAOS_SEED='$(SEED)' \
 		CHAOS_SECONDS='$(SECONDS)' exec $(VENV) -m pytest -q -s -m chaos $(ARGS)
 
+bench: ## Measure Pulse beside its peers, 25 minutes: ARGS="--only fan_out". Writes docs/performance
+	$(PREPARE) run bench
+	@exec $(VENV) -m bench $(ARGS)
+
+bench-quick: ## The headline figures once, 2 minutes; writes nothing
+	$(PREPARE) run bench
+	@exec $(VENV) -m bench --quick $(ARGS)
+
 lint: ## ruff, mypy, import-linter, tsc, eslint
 	$(PREPARE) run dev pages
 	@exec $(VENV) -m ops.checks lint
@@ -51,7 +59,7 @@ locks: ## Pin every requirements file anew, with hashes
 	$(PREPARE) dev
 	@.venv/bin/pip install --quiet uv
 	@for name in services/auth/requirements services/chat/requirements services/websocket/requirements \
-		frontend/server/requirements requirements/run requirements/engines requirements/dev requirements/node requirements/migrate; do \
+		frontend/server/requirements requirements/run requirements/engines requirements/dev requirements/bench requirements/node requirements/migrate; do \
 		.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-annotate --no-emit-index-url $$name.in -o $$name.txt || exit 1; \
 	done

@@ -1,4 +1,4 @@
-"""What fan-out costs: one websocket process alone against several on one Redis. `python -m bench.fan_out`
+"""What further nodes add: one websocket process alone against several on one Redis. `python -m bench.nodes`
 
 Processor time is what counts on a busy machine: deliveries (an event given to one client) per second of a node's own.
 """
