@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bench.filling import fill, fill_seed
+from bench.peers.seed import SCHEMA
 from bench.pulse import APP_PASSWORD, DATABASE, OWNER_PASSWORD
 from bench.rows import BUSY, LONE, Rows, Shape
 from ops.migrate import MIGRATIONS, migrate
@@ -25,8 +26,7 @@ from ops.ports import find_free_port
 from ops.postgres import Cluster, serve
 
 SEED_DATABASE = "seed_node"
-SEED_SCHEMA = ROOT / "bench" / "peers" / "seed_node" / "schema.sql"
-SOURCES = [ROOT / "bench" / name for name in ("filling.py", "million.py", "rows.py", "words.py")]
+SOURCES = [ROOT / "bench" / name for name in ("filling.py", "rows.py", "words.py")]
 # While it is made nothing of it is worth keeping.
 QUICK = (
     *("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0"),
@@ -75,7 +75,7 @@ def make_world(shape: Shape | None = None) -> World:
 def _fingerprint(shape: Shape) -> str:
     parts = [
         repr(shape).encode(),
-        *(path.read_bytes() for path in (*SOURCES, SEED_SCHEMA, *sorted(MIGRATIONS.iterdir()))),
+        *(path.read_bytes() for path in (*SOURCES, SCHEMA, *sorted(MIGRATIONS.iterdir()))),
     ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:8]
 
@@ -89,7 +89,7 @@ def _make(folder: Path, shape: Shape) -> World:
             cluster.create_database(name)
         migrate(cluster.url(DATABASE), APP_PASSWORD)
         fill(cluster.url(DATABASE), rows)
-        fill_seed(cluster.url(DATABASE), cluster.url(SEED_DATABASE), SEED_SCHEMA.read_text())
+        fill_seed(cluster.url(DATABASE), cluster.url(SEED_DATABASE), SCHEMA.read_text())
     os.sync()  # which the server was told not to care for
     return describe(folder, rows)
 

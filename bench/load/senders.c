@@ -36,7 +36,7 @@ struct sender {
 };
 
 static struct request *requests;
-static int request_count, sender_count, port;
+static int request_count, sender_count, port, whose_turn;
 static struct sender *senders;
 static uint64_t total, rate, sent, answered, failed, statuses[600], began, ended, stop_at, made;
 static struct histogram delays;
@@ -144,9 +144,12 @@ static void send_next(struct sender *self) {
     push(self);
 }
 
+/* In turn: the first free one would leave most connections, and the processes behind them, with nothing to do. */
 static void send_what_is_due(void) {
-    for (int i = 0; i < sender_count && may_send() && due_at(sent) <= now_ns(); i++)
-        if (!senders[i].busy) send_next(&senders[i]);
+    for (int i = 0; i < sender_count && may_send() && due_at(sent) <= now_ns(); i++) {
+        whose_turn = (whose_turn + 1) % sender_count;
+        if (!senders[whose_turn].busy) send_next(&senders[whose_turn]);
+    }
 }
 
 static void finish(struct sender *self) {
@@ -212,6 +215,7 @@ void senders_start(const char *line) {
     sent = answered = failed = ended = first_failure_bytes = 0;
     memset(statuses, 0, sizeof statuses);
     histogram_clear(&delays);
+    whose_turn = sender_count - 1;
     began = now_ns();
     if (!salt) salt = (uint32_t)(began ^ began >> 24 ^ (uint64_t)getpid() << 16);
     stop_at = seconds && !rate ? began + (uint64_t)seconds * 1000000000u : 0;
@@ -240,8 +244,20 @@ bool senders_done(void) {
     return true;
 }
 
-/* When the open loop has to send next; 0: it has nothing to wait for. */
-uint64_t senders_due(void) { return rate && may_send() ? due_at(sent) : 0; }
+/* Ends it with what is due by now. */
+void senders_end(void) {
+    uint64_t now = now_ns(), due = !rate ? sent : began < now ? (now - began) * rate / 1000000000u + 1 : 0;
+    if (due < sent) due = sent;
+    if (due < total) total = due;
+}
+
+/* When the open loop has to send next; 0: it has nothing to wait for, or only for an answer. */
+uint64_t senders_due(void) {
+    if (!rate || !may_send()) return 0;
+    for (int i = 0; i < sender_count; i++)
+        if (!senders[i].busy) return due_at(sent);
+    return 0;
+}
 
 void senders_stop(void) {
     for (int i = 0; i < sender_count; i++) {

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from bench.filling import fill, fill_seed
-from bench.million import SEED_SCHEMA, World, describe
+from bench.million import World, describe
+from bench.peers.seed import SCHEMA
 from bench.rows import Conversation, Rows, Shape
 from bench.words import Writer, make_word, vocabulary
 from ops.postgres import Cluster
@@ -208,7 +209,7 @@ def test_the_seeds_table_holds_the_same_messages(
     name = "bench_seed_node"
     postgres.create_database(name)
     try:
-        fill_seed(file_database.owner_url, postgres.url(name), SEED_SCHEMA.read_text())
+        fill_seed(file_database.owner_url, postgres.url(name), SCHEMA.read_text())
         with psycopg.connect(postgres.url(name)) as seed:
             counts = seed.execute(
                 "select count(*) filter (where receiver_id = %s), count(*) >= 1000, count(*) filter (where"
