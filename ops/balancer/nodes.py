@@ -16,7 +16,7 @@ class Node:
         self.host = host
         self.port = port
         self.is_up: bool | None = None
-        """None until it first answered: it may still be starting."""
+        """What was last said of it; None until it first answered: it may still be starting."""
         self.silences = 0
         self.turn = 0
         self.links: set[Callable[[], None]] = set()
@@ -24,6 +24,11 @@ class Node:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+    @property
+    def is_down(self) -> bool:
+        """Not so before the first answer is late: else all who come at the start would go to the node that is first."""
+        return self.silences >= SILENCES
 
     def cut(self) -> int:
         cuts = list(self.links)
@@ -39,7 +44,7 @@ class Nodes:
 
     def in_order(self) -> Iterator[Node]:
         """Those to try for a new connection: the one with fewest first, of equals in turn, those that are down last."""
-        for node in sorted(self.all, key=lambda node: (not node.is_up, len(node.links), node.turn)):
+        for node in sorted(self.all, key=lambda node: (node.is_down, len(node.links), node.turn)):
             node.turn = next(self._turns)
             yield node
 
@@ -57,13 +62,16 @@ class Nodes:
             await asyncio.sleep(CHECK_SECONDS)
 
     def _note(self, node: Node) -> None:
-        if node.silences == 0 and not node.is_up:
+        if node.silences == 0:
             if node.is_up is False:
                 print(f"{node} answers again", flush=True)
             node.is_up = True
-        elif node.silences >= SILENCES and node.is_up:
-            node.is_up = False
-            print(f"{node} does not answer: {node.cut()} connections cut", flush=True)
+        elif node.is_down and node.is_up is not False:
+            cut = node.cut()
+            # One that is still starting has nobody to lose.
+            if node.is_up or cut:
+                node.is_up = False
+                print(f"{node} does not answer: {cut} connections cut", flush=True)
 
 
 async def _is_alive(node: Node) -> bool:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,18 @@ from ops.places import ROOT
 from ops.ports import find_free_port
 from tests.system.waiting import eventually
 
-# Answers a request with its own port, echoes lines that are none, and ends its side after "bye".
+# Answers a request with its own port (with 0 for /watched before the first /healthz is answered), echoes lines that are
+# none, and ends its side after "bye".
 NODE = """
 import socketserver, sys
 class Echo(socketserver.StreamRequestHandler):
+    watched = False
     def handle(self):
         for line in self.rfile:
             if line.startswith(b"GET"):
-                self.wfile.write(b"HTTP/1.1 200 OK\\r\\n\\r\\n" + sys.argv[1].encode())
+                port = "0" if b" /watched " in line and not Echo.watched else sys.argv[1]
+                self.wfile.write(b"HTTP/1.1 200 OK\\r\\n\\r\\n" + port.encode())
+                Echo.watched = Echo.watched or b" /healthz " in line
                 return
             self.wfile.write(line)
             if line == b"bye\\n":
@@ -38,7 +42,9 @@ Server(("127.0.0.1", int(sys.argv[1])), Echo).serve_forever()
 
 
 class World:
-    def __init__(self, folder: Path, count: int) -> None:
+    """`count` nodes behind a balancer, which has heard from each but the `frozen`, who are stopped before it starts."""
+
+    def __init__(self, folder: Path, count: int, frozen: int = 0) -> None:
         self.ports = [find_free_port() for _ in range(count)]
         self.port = find_free_port()
         self.log = folder / "balancer.log"
@@ -46,12 +52,14 @@ class World:
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         for port in self.ports:
             self.start(port)
+        for port in self.ports[:frozen]:
+            self.send(port, signal.SIGSTOP)
         words = [f"127.0.0.1:{port}" for port in (self.port, *self.ports)]
         with self.log.open("wb") as log:
             self.balancer = subprocess.Popen(
                 [sys.executable, "-m", "ops.balancer", *words], cwd=ROOT, stdout=log, stderr=log
             )
-        eventually(lambda: self.ask(self.port), "the balancer")
+        eventually(lambda: all(self.ask(port, "/watched") for port in self.ports[frozen:]), "the balancer")
 
     def start(self, port: int) -> None:
         self._running[port] = subprocess.Popen([sys.executable, "-c", NODE, str(port)], stderr=subprocess.DEVNULL)
@@ -72,10 +80,10 @@ class World:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
-    def ask(self, port: int) -> int:
+    def ask(self, port: int, path: str = "/") -> int:
         """Which node answers a request there; 0 when none does."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as asking:
-            asking.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            asking.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
             return int(read_all(asking).rpartition(b"\r\n")[2] or 0)
         return 0
 
@@ -90,12 +98,33 @@ def read_all(connection: socket.socket) -> bytes:
     return pieces
 
 
+def count_lost(held: list[socket.socket]) -> int:
+    """Those that no longer echo."""
+    lost = 0
+    for connection in held:
+        try:
+            connection.sendall(b"still there\n")
+            lost += connection.recv(100) != b"still there\n"
+        except OSError:
+            lost += 1
+    return lost
+
+
+@contextmanager
+def running(folder: Path, count: int, frozen: int = 0) -> Iterator[World]:
+    made = World(folder, count, frozen)
+    try:
+        yield made
+    finally:
+        code = made.stop()
+    assert code == 0, made.log.read_text()
+    assert not made.find_log("Traceback"), made.log.read_text()
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path, 3)
-    yield made
-    assert made.stop() == 0, made.log.read_text()
-    assert not made.find_log("Traceback"), made.log.read_text()
+    with running(tmp_path, 3) as world:
+        yield world
 
 
 def test_connections_go_evenly_to_all_nodes_and_bytes_both_ways(world: World) -> None:
@@ -110,6 +139,17 @@ def test_connections_go_evenly_to_all_nodes_and_bytes_both_ways(world: World) ->
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
             counted[int(read_all(connection).rpartition(b"\r\n")[2])] += 1
     assert counted == dict.fromkeys(world.ports, 10)
+
+
+def test_a_node_not_heard_of_yet_gets_its_share_and_loses_it_when_it_stays_silent(tmp_path: Path) -> None:
+    with running(tmp_path, 2, frozen=1) as world, ExitStack() as stack:
+        silent, other = world.ports
+        held = [stack.enter_context(world.connect()) for _ in range(6)]
+        eventually(lambda: world.find_log(f"{silent} does not answer: 3 connections cut"), "the cut")
+        assert count_lost(held) == 3
+        assert {world.ask(world.port) for _ in range(6)} == {other}
+        world.send(silent, signal.SIGCONT)
+        eventually(lambda: world.find_log(f"{silent} answers again"), "the finding")
 
 
 def test_either_end_may_finish_first_and_is_still_answered(world: World) -> None:
@@ -145,14 +185,7 @@ def test_a_frozen_node_loses_its_clients_to_the_others_and_the_others_keep_their
             assert connection.recv(100) == b"hello\n"
         world.send(frozen, signal.SIGSTOP)
         eventually(lambda: world.find_log(f"{frozen} does not answer: 1 connections cut"), "the cut")
-        lost = 0
-        for connection in held:
-            try:
-                connection.sendall(b"still there\n")
-                lost += connection.recv(100) != b"still there\n"
-            except OSError:
-                lost += 1
-        assert lost == 1
+        assert count_lost(held) == 1
         assert frozen not in {world.ask(world.port) for _ in range(6)}
     world.send(frozen, signal.SIGCONT)
     eventually(lambda: world.find_log(f"{frozen} answers again"), "the finding")
