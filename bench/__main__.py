@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import resource
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ from ops.output import complain
 
 SCENARIOS = ("fan_out", "send_path", "latency", "connections", "history")
 ROUNDS = 3
+FILES = 10_500
 
 
 def main(words: list[str]) -> int:
@@ -28,6 +30,7 @@ def main(words: list[str]) -> int:
     except SetupError as error:
         complain(error)
         return 1
+    raise_file_limit()
     rows: list[Row] = []
     failed: dict[str, str] = {}
     guard = Guard()
@@ -63,6 +66,14 @@ def check_names(names: list[str]) -> list[str]:
         if name not in SCENARIOS:
             raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(SCENARIOS)}")
     return names
+
+
+def raise_file_limit() -> None:
+    """What is started inherits it: a server needs a descriptor for each of 10,000 sockets."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < FILES:
+        complain(f"only {hard} files may be open here, and 10,000 sockets need {FILES}: `ulimit -Hn` says how many")
 
 
 def run(rounds: Rounds) -> str:

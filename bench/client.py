@@ -152,9 +152,12 @@ class Load:
             f"senders port={port} connections={connections} total={total} rate={rate} seconds={seconds} requests={path}"
         )
 
-    def finish(self, *, timeout: int = 60, linger_ms: int = 100) -> Answer:
-        """Waits until all is sent, answered and received, and tells what arrived, how late, and what is wrong."""
-        return self._ask(f"finish timeout={timeout} linger={linger_ms}")
+    def finish(self, *, timeout: int = 60, linger_ms: int = 100, stop: bool = False) -> Answer:
+        """Waits until all is sent, answered and received, and tells what arrived, how late, and what is wrong.
+
+        ``stop``: nothing is sent any more but what is due by now.
+        """
+        return self._ask(f"finish timeout={timeout} linger={linger_ms} stop={int(stop)}")
 
     def _keep(self, data: bytes) -> Path:
         self._files += 1

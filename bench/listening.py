@@ -30,6 +30,10 @@ class Server(Protocol):
         """Begins a window of ``load`` in which so many events go to the groups in turn, each to one."""
         ...
 
+    def requests(self, groups: Sequence[int]) -> list[Request]:
+        """By which it is told of one event for each of the groups."""
+        ...
+
 
 class PulseServer:
     """Its websocket service alone, on one core, told by POST /deliver, ``batch`` deliveries a request."""
@@ -40,28 +44,30 @@ class PulseServer:
         self._requests: list[Request] = []
 
     def frames(self, count: int, size: int) -> list[str]:
-        people = make_people(count)
-        self._people = [people[at : at + size] for at in range(0, count, size)]
+        people = make_people(count, sum(map(len, self._people)))
+        self._people += [people[at : at + size] for at in range(0, count, size)]
         return [f'40{{"token":"{self._auth.token(person)}"}}' for person in people]
 
     def send(self, load: Load, events: int, groups: Sequence[int]) -> None:
-        requests = self._make_requests(groups)
+        requests = self.requests(groups)
         total = max(1, events // self._batch)
         load.expect(total * self._batch)
         load.send(self.port, requests, total=total)
 
-    def _make_requests(self, groups: Sequence[int]) -> list[Request]:
+    def requests(self, groups: Sequence[int]) -> list[Request]:
         if not self._requests:
             event = {"event": NAME, "data": make_event()}
-            turns = [groups[at : at + self._batch] for at in range(0, len(groups), self._batch)]
-            for turn in turns if len(groups) > 1 else [[groups[0]] * self._batch]:
-                deliveries: list[Any] = [
-                    {"to": [str(person) for person in self._people[group]], "events": [event]} for group in turn
-                ]
-                if len(groups) == 1:
-                    deliveries = [{**deliveries[0], "events": [event] * self._batch}]
-                self._requests.append(post("/deliver", {"deliveries": deliveries}, SERVICE_TOKEN, turn))
+            batch = self._batch
+            if len(groups) == 1:
+                whole = [self._to(groups[0], [event] * batch)]
+                self._requests = [post("/deliver", {"deliveries": whole}, SERVICE_TOKEN, list(groups) * batch)]
+            for at in range(0, len(groups) if len(groups) > 1 else 0, batch):
+                each = [self._to(group, [event]) for group in groups[at : at + batch]]
+                self._requests.append(post("/deliver", {"deliveries": each}, SERVICE_TOKEN, groups[at : at + batch]))
         return self._requests
+
+    def _to(self, group: int, events: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"to": [str(person) for person in self._people[group]], "events": events}
 
 
 class PeerServer:
@@ -69,9 +75,16 @@ class PeerServer:
 
     def __init__(self, peer: Peer) -> None:
         self.port, self.program, self._peer = peer.port, peer.program, peer
+        self._rooms = 0
 
     def frames(self, count: int, size: int) -> list[str]:
-        return [f'40{{"room":"{n // size}"}}' for n in range(count)]
+        first = self._rooms
+        self._rooms += -(-count // size)
+        return [f'40{{"room":"{first + n // size}"}}' for n in range(count)]
+
+    def requests(self, groups: Sequence[int]) -> list[Request]:
+        content = make_event()["message"]["content"]
+        return [post("/send", {"room": str(group), "content": content}, "", [group]) for group in groups]
 
     def send(self, load: Load, events: int, groups: Sequence[int]) -> None:
         first = load.expect(events, len(groups))

@@ -25,6 +25,13 @@ LIFE_SECONDS = 6 * 3600
 SERVICE_TOKEN = secrets.token_urlsafe(32)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A service that was stopped hung up."""
+
+
 class Auth:
     """Signs tokens, and serves ``/.well-known/jwks.json`` and ``/revocations`` on loopback. Use it as a context."""
 
@@ -32,8 +39,7 @@ class Auth:
         self._key = ec.generate_private_key(ec.SECP256R1())
         public = ECAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         keys = {"keys": [{**public, "kid": KEY_ID, "alg": "ES256", "use": "sig"}]}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(keys))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _make_handler(keys))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Auth:
@@ -62,8 +68,8 @@ def make_id(kind: str, which: object) -> UUID:
     return UUID(bytes=hashlib.sha256(f"{kind} {which}".encode()).digest()[:16], version=4)
 
 
-def make_people(count: int) -> list[UUID]:
-    return [make_id("person", n) for n in range(count)]
+def make_people(count: int, first: int = 0) -> list[UUID]:
+    return [make_id("person", first + n) for n in range(count)]
 
 
 def _make_handler(keys: dict[str, Any]) -> type[BaseHTTPRequestHandler]:

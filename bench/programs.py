@@ -18,6 +18,7 @@ from ops.places import ROOT
 TICKS = os.sysconf("SC_CLK_TCK")
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+SETTLE_SECONDS = 8.0
 
 
 class NotRunning(Exception):
@@ -79,6 +80,16 @@ class Program:
         ended = self._process.poll()
         if ended is not None:
             raise NotRunning(f"{self.name} ended ({ended}):\n{self.tail()}")
+
+    def settle(self) -> None:
+        """Returns when it has nothing more to do, but in a few seconds at the latest."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        used = self.cpu_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(0.4)
+            before, used = used, self.cpu_seconds()
+            if used - before <= 0.02:
+                return
 
     def stop(self) -> None:
         if self._stopped:

@@ -21,7 +21,7 @@ from ops.postgres import Cluster
 from ops.settings import PORTS, RunSettings
 
 DATABASE = "pulse"
-OWNER_PASSWORD, APP_PASSWORD = "owner-in-a-measurement", "services-in-a-measurement"  # noqa: S105
+OWNER_PASSWORD, APP_PASSWORD = "owner-in-a-measurement", "services-in-a-measurement"
 # Nobody here is to be slowed down on purpose.
 UNLIMITED = {"SENDS_PER_MINUTE": "1000000", "LOGINS_PER_IP": "1000000", "CODES_PER_IP": "1000000"}
 

@@ -68,6 +68,19 @@ static void emit(const char *order) {
     }
 }
 
+/* The body of the request of which so many bytes are there: the rest comes at once. */
+static const char *hear_body(int fd, size_t bytes) {
+    for (;;) {
+        const char *length = strcasestr(space, "\r\ncontent-length:"), *head = strstr(space, "\r\n\r\n");
+        if (length && head && bytes >= (size_t)(head + 4 - space) + strtoul(length + 17, NULL, 10)) return head + 3;
+        poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 1000);
+        ssize_t got = recv(fd, space + bytes, SPACE_BYTES - 1 - bytes, 0);
+        if (got <= 0) return "";
+        bytes += (size_t)got;
+        space[bytes] = 0;
+    }
+}
+
 static void member_ready(struct watch *watch, uint32_t events) {
     struct member *self = (struct member *)watch;
     (void)events;
@@ -82,8 +95,7 @@ static void member_ready(struct watch *watch, uint32_t events) {
     if (!strncmp(space, "GET ", 4)) {
         say(watch->fd, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x0f" "0{\"sid\":\"bare\"}");
     } else if (!strncmp(space, "POST /emit ", 11)) {
-        char *body = strstr(space, "\r\n\r\n");
-        if (body) emit(body + 3);
+        emit(hear_body(watch->fd, (size_t)got));
         say(watch->fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     } else if (got > 8 && self->group < 0) {
         /* A CONNECT, masked with zeros: 40{"room":"7",… */

@@ -5,7 +5,7 @@
  *   reopen first= count= flight= rate= timeout=                  some hang up at once, and come back
  *   expect events= groups=                                       begins to count; `groups` only if others send
  *   senders port= connections= total= rate= seconds= requests=   begins to send
- *   finish timeout= linger=                                      waits for all of it, and tells what arrived
+ *   finish timeout= linger= stop=                                waits for all of it, and tells what arrived
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -41,6 +41,7 @@ void turn(uint64_t until) {
 }
 
 static void finish(void) {
+    if (number_of(line, "stop", 0)) senders_end();
     uint64_t until = now_ns() + (uint64_t)number_of(line, "timeout", 30) * 1000000000u;
     while (now_ns() < until && !(senders_done() && window_complete())) turn(until);
     /* What comes twice comes a moment later. */

@@ -75,6 +75,7 @@ void senders_start(const char *line);
 void senders_turn(void);
 bool senders_done(void);
 uint64_t senders_due(void);
+void senders_end(void);
 void senders_stop(void);
 void senders_print(void);
 

@@ -4,6 +4,7 @@ Changed from the defaults is only that eventlet lets in more than 1,024 clients,
 gevent's websockets are those of simple-websocket, which Flask-SocketIO brings.
 
 POST /emit {first, events, groups}: the nth event goes to room n modulo groups; answered when the last is emitted.
+POST /send {room, content}: one event.
 """
 
 from __future__ import annotations
@@ -53,6 +54,13 @@ def emit() -> str:
     for n in range(order["events"]):
         socketio.emit(NAME, mark(order["first"] + n), to=str(n % order["groups"]))
         socketio.sleep(0)  # else nothing is written before the loop has ended
+    return "ok"
+
+
+@app.post("/send")
+def send() -> str:
+    order = request.get_json()
+    socketio.emit(NAME, {**EVENT, "message": {**EVENT["message"], "content": order["content"]}}, to=order["room"])
     return "ok"
 
 

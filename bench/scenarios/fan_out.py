@@ -74,7 +74,7 @@ def prepare(
         events = min(MOST_EVENTS, max(10 * batch, int(rate * SECONDS) // batch * batch))
         cpu = server.program.cpu_seconds()
         server.send(load, events, groups)
-        told = load.finish(timeout=60)
+        told = load.finish(timeout=30)
         cpu = server.program.cpu_seconds() - cpu
         server.program.check()
         figures = {

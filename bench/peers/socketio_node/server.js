@@ -1,5 +1,6 @@
 // Socket.IO on Node as its documentation starts it, without compression and over websockets only, like Pulse's.
 // POST /emit {first, events, groups}: the nth event goes to room n modulo groups; answered when the last is emitted.
+// POST /send {room, content}: one event.
 const { createServer } = require("node:http");
 const { Server } = require("socket.io");
 
@@ -11,6 +12,7 @@ const http = createServer(async (request, response) => {
   let body = "";
   for await (const chunk of request) body += chunk;
   if (request.url === "/emit") await emit(JSON.parse(body));
+  else if (request.url === "/send") send(JSON.parse(body));
   response.end("ok");
 });
 const io = new Server(http, { transports: ["websocket"], perMessageDeflate: false, cors: { origin: "*" } });
@@ -25,6 +27,10 @@ async function emit({ first, events, groups }) {
     // Else nothing is written before the loop has ended, and all of it waits in memory.
     await new Promise(setImmediate);
   }
+}
+
+function send({ room, content }) {
+  io.to(room).emit(name, { ...event, message: { ...event.message, content } });
 }
 
 function mark(number) {

@@ -1,0 +1,122 @@
+"""Sockets that come, stay and come back: how fast they are let in, what each costs, and who notices when all return.
+
+Pulse checks the access token of each; the others check nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+
+from bench import listening
+from bench.client import Load, find_problems
+from bench.cores import LOAD
+from bench.people import Auth
+from bench.results import Row, Sample, Unit
+from bench.rounds import Measurement, Rounds, Subjects
+
+RATE = Unit("connections/s", "more")
+PER_CPU = Unit("connections per CPU second", "more")
+MEMORY = Unit("KiB RSS per connection", "less")
+BACK = Unit("s until all are back", "less")
+DELAYS = {name: Unit(f"ms {name} of the others' messages", "less") for name in ("p50", "p99", "max")}
+
+Prepare = Callable[[Rounds, Auth, str, ExitStack], Measurement]
+
+SUBJECTS = ("pulse", "node", "flask_eventlet", "flask_gevent")
+NEWCOMERS = 1_500
+IDLE = (1_000, 5_000, 10_000)
+OTHERS, SIZE, EACH_SECOND = 100, 2, 200  # of those that stay: 50 conversations of 2, 200 messages a second
+RETURNING = 5_000
+
+
+def run(rounds: Rounds, quick: bool) -> list[Row]:
+    with Auth() as auth:
+        take_turns(rounds, auth, "connect rate", connect, (*SUBJECTS, "bare"))
+        if quick:
+            grow(rounds, auth, IDLE[:1], SUBJECTS[:2])
+        else:
+            grow(rounds, auth, IDLE, SUBJECTS)
+            title = f"{RETURNING:,} drop and come back while {EACH_SECOND} messages/s flow to {OTHERS} others"
+            take_turns(rounds, auth, title, storm, SUBJECTS)
+    return rounds.rows
+
+
+def take_turns(rounds: Rounds, auth: Auth, measure: str, prepare: Prepare, names: tuple[str, ...]) -> None:
+    with Subjects() as subjects:
+        for name in names:
+            subjects.add(name, partial(prepare, rounds, auth, name))
+        rounds.alternate(measure, subjects.measurements)
+
+
+def start(rounds: Rounds, auth: Auth, name: str, what: str, stack: ExitStack) -> listening.Server:
+    return listening.start(name, rounds.folder / f"{what}-{name}", rounds.guard, auth, stack)
+
+
+def connect(rounds: Rounds, auth: Auth, name: str, stack: ExitStack) -> Measurement:
+    """People nobody has seen before, 64 at once, who leave when all are there."""
+    server = start(rounds, auth, name, "connect", stack)
+
+    def measure() -> Sample:
+        frames = server.frames(NEWCOMERS, NEWCOMERS)
+        server.program.settle()
+        with Load(rounds.folder, rounds.guard, LOAD) as load:
+            cpu = server.program.cpu_seconds()
+            told = load.connect(server.port, frames)
+            cpu = server.program.cpu_seconds() - cpu
+        return Sample({RATE: NEWCOMERS / told["seconds"], PER_CPU: NEWCOMERS / max(cpu, 0.01)})
+
+    return measure
+
+
+def grow(rounds: Rounds, auth: Auth, counts: tuple[int, ...], names: tuple[str, ...]) -> None:
+    """One crowd that grows: at each size what a connection costs, and how fast the last of them were let in."""
+    with Subjects() as subjects:
+        for name in names:
+            subjects.add(name, partial(crowd, rounds, auth, name, iter(counts)))
+        for count in counts:
+            measure = f"{count:,} idle connections"
+            rounds.alternate(measure, subjects.measurements, series="idle connections", at=count, count=1)
+
+
+def crowd(rounds: Rounds, auth: Auth, name: str, counts: Iterator[int], stack: ExitStack) -> Measurement:
+    server = start(rounds, auth, name, "crowd", stack)
+    load = stack.enter_context(Load(rounds.folder, rounds.guard, LOAD))
+    # What the first connection makes a server load for good is not counted to any.
+    load.connect(server.port, server.frames(1, 1))
+    server.program.settle()
+    empty, there = server.program.resident_bytes(), 0
+
+    def measure() -> Sample:
+        nonlocal there
+        count = next(counts)
+        told = load.connect(server.port, server.frames(count - there, count - there))
+        rate, there = (count - there) / told["seconds"], count
+        server.program.settle()
+        used = server.program.resident_bytes() - empty
+        load.expect(0)
+        problems = find_problems(load.finish(timeout=0))
+        return Sample({MEMORY: used / count / 1024, RATE: rate}, problems)
+
+    return measure
+
+
+def storm(rounds: Rounds, auth: Auth, name: str, stack: ExitStack) -> Measurement:
+    """They come back within a second, as stock clients spread themselves, with the token they had."""
+    server = start(rounds, auth, name, "storm", stack)
+    load = stack.enter_context(Load(rounds.folder, rounds.guard, LOAD))
+    load.connect(server.port, server.frames(OTHERS, SIZE), size=SIZE)
+    requests = server.requests(range(OTHERS // SIZE))
+    load.connect(server.port, server.frames(RETURNING, RETURNING))
+
+    def measure() -> Sample:
+        server.program.settle()
+        load.expect(200 * EACH_SECOND)
+        load.send(server.port, requests, connections=16, rate=EACH_SECOND)
+        told = load.reconnect(OTHERS, RETURNING, rate=RETURNING, timeout=120)
+        heard = load.finish(stop=True)
+        delays = {unit: heard["delay_ms"][name] for name, unit in DELAYS.items()}
+        return Sample({BACK: told["seconds"], **delays}, find_problems(heard))
+
+    return measure
