@@ -16,7 +16,7 @@ from bench.sending import ONLINE, Subject, running_subjects
 P50, P99, P999 = (Unit(f"ms {name} from send to receipt", "less") for name in ("p50", "p99", "p99.9"))
 USED = Unit("% of the cores", "less")
 RATES = (100, 500, 1_000)
-SECONDS = 8
+SECONDS = 6
 
 
 def run(rounds: Rounds, quick: bool) -> list[Row]:
