@@ -7,12 +7,13 @@ import logging
 from flask import Flask
 from flask_socketio import SocketIO
 
-from services.websocket import green, transport
+from services.websocket import green
 from services.websocket.broadcast import Broadcast, OnlyHere
 from services.websocket.connections import Connections
 from services.websocket.entrance import Entrance
 from services.websocket.events import Events
 from services.websocket.lifecycle import on_start, on_stop, repeat
+from services.websocket.members import Members
 from services.websocket.nodes.broadcast import EveryNode
 from services.websocket.nodes.roster import SharedRoster
 from services.websocket.outbox import Limits
@@ -21,6 +22,7 @@ from services.websocket.routes import Sockets
 from services.websocket.routes import api as routes_api
 from services.websocket.sessions import Sessions
 from services.websocket.settings import WebsocketSettings
+from services.websocket.transport import Transport
 from shared.caller import Identity
 from shared.revocations import RevocationList
 from shared.service_client import ServiceClient, fetch_jwks
@@ -31,12 +33,14 @@ PACKET_BYTES = 65_536  # of what a client may send; it has little to say
 DELIVER_BYTES = 16 * 1024 * 1024  # a batch of 100 messages of 8,000 code points is 9.6 MB when all are escaped
 
 
-def create_app(settings: WebsocketSettings | None = None) -> Flask:
+def create_app(settings: WebsocketSettings | None = None, *, most_websockets: int = 10_000) -> Flask:
     settings = settings or WebsocketSettings.read()
     app = Flask(__name__, static_folder=None)
     service_token = settings.service_token.get_secret_value()
     auth = ServiceClient(settings.auth_url, service_token)
     socketio = _make_socketio(app, settings)
+    transport = Transport(socketio.server, Limits(settings.outbox_events, settings.outbox_bytes), most_websockets)
+    transport.install()
     connections = Connections()
     presence = Presence(
         ServiceClient(settings.chat_url, service_token),
@@ -53,9 +57,9 @@ def create_app(settings: WebsocketSettings | None = None) -> Flask:
     if settings.redis_url:
         broadcast = EveryNode(settings, connections, sessions).install(app)
     Sockets(connections, broadcast, presence).install(app)
-    Events(socketio, sessions, identity).install(socketio)
+    Events(socketio, transport, sessions, identity).install(socketio)
     routes_api.install(app)
-    for start in (revocations.start, presence.run, repeat(sessions.sweep, seconds=1)):
+    for start in (transport.run, revocations.start, presence.run, repeat(sessions.sweep, seconds=1)):
         on_start(app, start)
     for stop in (sessions.shut_down, presence.stop):
         on_stop(app, stop)
@@ -70,6 +74,10 @@ def _make_socketio(app: Flask, settings: WebsocketSettings) -> SocketIO:
     socketio = SocketIO(
         app,
         async_mode=green.ASYNC_MODE,
+        client_manager=Members(),
+        monitor_clients=False,  # it wakes up for each client; transport.py looks after them
+        ping_interval=settings.ping_interval_seconds,
+        ping_timeout=settings.ping_timeout_seconds,
         async_handlers=False,  # else one client's events overtake each other
         cors_allowed_origins=list(settings.origins),  # an empty list would switch the check off; this one never is
         cookie=None,
@@ -79,6 +87,5 @@ def _make_socketio(app: Flask, settings: WebsocketSettings) -> SocketIO:
         logger=quiet,
         engineio_logger=quiet,
     )
-    transport.install(socketio.server, Limits(settings.outbox_events, settings.outbox_bytes))
     app.wsgi_app = Entrance(app.wsgi_app, settings.origins)  # type: ignore[method-assign]
     return socketio

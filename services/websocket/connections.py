@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -19,6 +20,8 @@ PEOPLE = Gauge("pulse_socket_people", "People with at least one client")
 WAITING = Gauge("pulse_socket_waiting_events", "Events waiting for slow clients")
 TOO_SLOW_CLOSES = Counter("pulse_socket_too_slow_total", "Clients closed because too much waited for them")
 
+Key = TypeVar("Key", bytes, str)
+
 log = structlog.get_logger()
 
 
@@ -31,14 +34,11 @@ class Connection:
     client: Any
     warned: bool = False
     opened_at: float = field(default_factory=time.monotonic)
+    outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
+        self.outbox = self.client.queue
         self.outbox.on_overflow = self._too_slow
-
-    @property
-    def outbox(self) -> Outbox:
-        outbox: Outbox = self.client.queue
-        return outbox
 
     @property
     def transport(self) -> str:
@@ -59,8 +59,8 @@ class Connections:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Connection] = {}
-        self._by_user: dict[int, dict[str, Connection]] = {}  # by their UUID's number: hashing a UUID is slow
-        self._by_session: dict[str, dict[str, Connection]] = {}
+        self._by_user: dict[bytes, tuple[Connection, ...]] = {}  # by their UUID's bytes: hashing a UUID is slow
+        self._by_session: dict[str, tuple[Connection, ...]] = {}
         CONNECTIONS.set_function(self.__len__)
         PEOPLE.set_function(lambda: len(self._by_user))
         WAITING.set_function(lambda: sum(len(connection.outbox) for connection in self._by_id.values()))
@@ -74,38 +74,46 @@ class Connections:
     def find(self, connection_id: str) -> Connection | None:
         return self._by_id.get(connection_id)
 
-    def list_of_user(self, number: int) -> tuple[Connection, ...]:
-        """``number``: ``user_id.int``."""
-        of_user = self._by_user.get(number)
-        return tuple(of_user.values()) if of_user else ()
+    def list_of_user(self, user_id: UUID) -> tuple[Connection, ...]:
+        return self._by_user.get(user_id.bytes, ())
+
+    def list_outboxes(self, people: Iterable[bytes]) -> list[Outbox]:
+        """Of all their clients. ``people`` are the bytes of their ids."""
+        by_user = self._by_user
+        return [connection.outbox for person in people if person in by_user for connection in by_user[person]]
 
     def list_of_session(self, session_id: str) -> tuple[Connection, ...]:
-        return tuple(self._by_session.get(session_id, {}).values())
+        return self._by_session.get(session_id, ())
 
     def add(self, connection: Connection) -> bool:
         """True when it is the person's first."""
         self._by_id[connection.id] = connection
-        of_user = self._by_user.setdefault(connection.caller.user_id.int, {})
-        of_user[connection.id] = connection
-        self._by_session.setdefault(connection.caller.session_id, {})[connection.id] = connection
-        return len(of_user) == 1
+        self._join(self._by_session, connection.caller.session_id, connection)
+        return self._join(self._by_user, connection.caller.user_id.bytes, connection)
 
     def remove(self, connection: Connection) -> bool:
         """True when it was the person's last."""
         del self._by_id[connection.id]
         self._leave(self._by_session, connection.caller.session_id, connection)
-        return self._leave(self._by_user, connection.caller.user_id.int, connection)
+        return self._leave(self._by_user, connection.caller.user_id.bytes, connection)
 
     def renew(self, connection: Connection, caller: Caller) -> None:
         """The same person shows a fresh token, perhaps of another session."""
         self._leave(self._by_session, connection.caller.session_id, connection)
         connection.caller, connection.warned = caller, False
-        self._by_session.setdefault(caller.session_id, {})[connection.id] = connection
+        self._join(self._by_session, caller.session_id, connection)
 
     @staticmethod
-    def _leave(index: dict[Any, dict[str, Connection]], key: Any, connection: Connection) -> bool:
-        del index[key][connection.id]
-        if index[key]:
+    def _join(index: dict[Key, tuple[Connection, ...]], key: Key, connection: Connection) -> bool:
+        """True for the first. Tuples, because nearly everybody has one client, and they are read far more often."""
+        index[key] = (*index.get(key, ()), connection)
+        return len(index[key]) == 1
+
+    @staticmethod
+    def _leave(index: dict[Key, tuple[Connection, ...]], key: Key, connection: Connection) -> bool:
+        left = tuple(one for one in index[key] if one is not connection)
+        if left:
+            index[key] = left
             return False
         del index[key]
         return True

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from services.websocket.connections import Connection
 from services.websocket.sessions import Sessions
+from services.websocket.transport import Transport
 from shared.caller import Caller, Identity
 from shared.errors import AppError, NotAllowed, NotAuthenticated, Unavailable
 from shared.wire import Authenticate
@@ -25,8 +26,8 @@ log = structlog.get_logger()
 class Events:
     """``install`` makes them the handlers of ``socketio``."""
 
-    def __init__(self, socketio: SocketIO, sessions: Sessions, identity: Identity) -> None:
-        self._server = socketio.server
+    def __init__(self, socketio: SocketIO, transport: Transport, sessions: Sessions, identity: Identity) -> None:
+        self._server, self._transport = socketio.server, transport
         self._sessions, self._identity = sessions, identity
 
     def connect(self, auth: Any = None) -> dict[str, Any] | None:
@@ -43,6 +44,7 @@ class Events:
         if client is None or client.closed:
             raise Refused("gone", {"code": "gone"})  # it hung up while auth was asked for keys
         self._sessions.open(Connection(connection_id, caller, client))
+        self._transport.forget_handshake(client)
         return None
 
     def disconnect(self, reason: Any = "", *_: Any) -> dict[str, Any] | None:

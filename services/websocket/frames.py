@@ -49,6 +49,11 @@ def frame(packet: str | bytes) -> bytes:
     return struct.pack("!BBQ", opcode, 127, len(payload)) + payload
 
 
+def frame_control(opcode: int, data: bytes) -> bytes:
+    """A control frame; ``data`` is at most 125 bytes."""
+    return struct.pack("!BB", 0x80 | opcode, len(data)) + data
+
+
 def encode_event(event: str, data: Any) -> Frame:
     """A Socket.IO event of the default namespace. Raises ValueError for what JSON lacks (NaN)."""
     arguments = json.dumps([event, data], ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -7,6 +7,7 @@ process, because locks and sockets made earlier would block every client.
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import socket
 import warnings
@@ -22,15 +23,15 @@ with warnings.catch_warnings():
     import eventlet
     import eventlet.event
     import eventlet.hubs
+    import eventlet.patcher
     import eventlet.tpool
-    import eventlet.websocket
     import eventlet.wsgi
 
 ASYNC_MODE = "eventlet"  # Flask-SocketIO's name for it
+CALLBACKS_A_TURN = 100
 
-WebSocketEntry = eventlet.websocket.WebSocketWSGI
-WebSocketStream = eventlet.websocket.RFC6455WebSocket
-ProtocolFailure = eventlet.websocket.FailedConnectionError
+_selectors = eventlet.patcher.original("selectors")
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 spawn = eventlet.spawn
 call_later = eventlet.spawn_after
@@ -62,9 +63,53 @@ class Bell:
             event.send()
 
 
-def wait_writable(connection: socket.socket) -> None:
-    """Raises OSError when the socket is closed meanwhile."""
-    eventlet.hubs.trampoline(connection, write=True)
+class Watch:
+    """Calls back for each of many sockets that has something to read, or room again, in one green thread for all.
+
+    Its selector (epoll, kqueue) is a single descriptor for the server's loop. Callbacks must neither wait nor raise;
+    one whose socket was removed a moment ago may still come.
+    """
+
+    def __init__(self) -> None:
+        self._selector: Any = None
+
+    def add(self, connection: socket.socket, ready: Callable[[int], None]) -> None:
+        """``ready`` is called with READ, for now."""
+        if self._selector is None:
+            self._selector = _selectors.DefaultSelector()
+            spawn(self._run)
+        self._selector.register(connection.fileno(), READ, ready)
+
+    def change(self, connection: socket.socket, before: int, interest: int, ready: Callable[[int], None]) -> None:
+        """``before`` and ``interest`` are sums of READ and WRITE; 0 removes it, and comes before its closing."""
+        if not interest:
+            self._selector.unregister(connection.fileno())
+        elif not before:
+            self._selector.register(connection.fileno(), interest, ready)
+        else:
+            self._selector.modify(connection.fileno(), interest, ready)
+
+    def _run(self) -> None:
+        while True:
+            eventlet.hubs.trampoline(self._selector.fileno(), read=True)
+            for n, (key, events) in enumerate(self._selector.select(0), 1):
+                key.data(events)
+                if n % CALLBACKS_A_TURN == 0:
+                    sleep(0)
+
+
+def take_socket(environ: dict[str, Any]) -> socket.socket:
+    """The connection of a request, plain and non-blocking. It is the caller's now: the server's loop has lost it."""
+    served = environ["eventlet.input"].get_socket().fd
+    kind = type(served)
+    taken: socket.socket = kind(served.family, served.type, served.proto, fileno=served.detach())
+    taken.setblocking(False)
+    return taken
+
+
+def leave_unanswered() -> None:
+    """Called in a request whose socket was taken: the loop writes no answer."""
+    eventlet.wsgi.WSGI_LOCAL.already_handled = True
 
 
 class Listener:

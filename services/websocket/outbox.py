@@ -1,21 +1,19 @@
 """What one client is still to receive, in order, and never more than its bound.
 
-engineio takes it for the queue of its socket (``put``, ``get``). While the client polls, ``get`` hands packets to
-polls. Once a websocket carries the client, whoever asks with ``get`` is engineio's writer: it stays inside
-and sends. From then on a packet that finds nothing waiting is written at once, in the green thread of whoever has
-it; only what the kernel does not take (all of it, or the rest of a frame) waits for the writer. Nothing here
-switches green threads between looking and writing, so packets cannot overtake each other and frames cannot mix.
+engineio takes it for the queue of its socket (``put``, ``get``): while the client polls, ``get`` hands packets to
+polls. Once a websocket carries the client (``carry``), what finds nothing waiting is written at once, in the green
+thread of whoever has it; only what the kernel does not take (all of it, or the rest of a frame) waits until the socket
+is writable again, and then ``flush`` goes on. Nothing here switches green threads between looking and writing, so
+packets cannot overtake each other and frames cannot mix.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from queue import Empty
-from socket import SHUT_RDWR
 from typing import Any, Protocol
 
 from services.websocket import green
@@ -30,6 +28,30 @@ class EnginePacket(Protocol):
     def encode(self) -> str | bytes: ...
 
 
+class Socket(Protocol):
+    """A plain non-blocking socket."""
+
+    def send(self, data: bytes, /) -> int: ...
+
+    def sendmsg(self, buffers: Any, /) -> int: ...
+
+
+class Carrier(Protocol):
+    """The websocket, as its outbox needs it."""
+
+    @property
+    def socket(self) -> Socket: ...
+
+    def await_room(self, wanted: bool, /) -> None:
+        """Whether ``flush`` is to be called when the socket takes bytes again."""
+
+    def hang_up(self) -> None:
+        """Everything was written."""
+
+    def cut(self) -> None:
+        """Nothing more can be written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     events: int
@@ -37,41 +59,84 @@ class Limits:
 
 
 class Outbox:
-    """``on_overflow`` is called once when more than ``limits`` waits; it should ``finish``."""
+    """``on_overflow`` is called once when more than ``limits`` waits; it should ``finish``.
+
+    ``send``: the socket's own, while a websocket carries the client and nothing waits; else None. Who writes with it
+    tells ``keep`` what it did not take (fanout.py).
+    """
+
+    __slots__ = (
+        "_bell",
+        "_bytes",
+        "_carrier",
+        "_frames",
+        "_limits",
+        "_open",
+        "_polled",
+        "_sent",
+        "_then",
+        "on_overflow",
+        "send",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[Frame] | None = None  # an empty one takes 600 bytes, and most clients wait for nothing
         self._bytes = 0
         self._sent = 0  # bytes of the first frame that the websocket has already taken
-        self._socket: Any = None  # the plain non-blocking socket under the websocket
+        self._carrier: Carrier | None = None
         self._polled = 0  # packets the poll under way has been given
-        self._carried: Callable[[], bool] = _not_yet
-        self._live = False
         self._open = True
-        self._bell = green.Bell()
+        self._bell: green.Bell | None = None
         self._then: Callable[[], None] | None = None
-        self.on_overflow: Callable[[], None] = lambda: self.finish(None, drop=True)
+        self.on_overflow: Callable[[], None] | None = None
+        self.send: Callable[[bytes], int] | None = None
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self._frames) if self._frames is not None else 0
 
     # The sending side
 
-    def offer(self, frame: Frame) -> None:
-        """Sends ``frame`` now or later; after ``finish`` and for a broken client it does nothing."""
+    def offer(self, *frames: Frame) -> None:
+        """Sends them now or later; after ``finish`` and for a broken client it does nothing."""
+        if self.send is None:
+            self.keep(frames, 0)
+            return
+        wire = frames[0].wire if len(frames) == 1 else b"".join([frame.wire for frame in frames])
+        try:
+            taken = self.send(wire)
+        except OSError as error:
+            taken = self.refused(error)
+        if taken != len(wire):
+            self.keep(frames, taken)
+
+    def refused(self, error: OSError) -> int:
+        """What the kernel took of a write that failed: nothing. A broken client ends here; its reader notices too."""
+        if not isinstance(error, BlockingIOError):
+            self._break()
+        return 0
+
+    def keep(self, frames: Sequence[Frame], taken: int) -> None:
+        """``frames``, of which the kernel has taken so many bytes, are next."""
         if not self._open:
             return
-        if self._live and not self._frames:
-            taken = self._send([frame.wire])
-            if taken == len(frame.wire) or not self._open:
-                return
-            self._sent = taken
-        self._frames.append(frame)
-        self._bytes += len(frame.wire)
+        if self._frames is None:
+            self._frames = deque()
+        self.send = None
+        for frame in frames:
+            size = len(frame.wire)
+            if taken >= size:
+                taken -= size
+                continue
+            if taken:
+                self._sent, taken = taken, 0
+            self._frames.append(frame)
+            self._bytes += size
         if len(self._frames) > self._limits.events or self._bytes > self._limits.bytes:
-            self.on_overflow()
-        self._bell.ring()
+            self._overflow()
+        elif self._carrier is not None:
+            self._carrier.await_room(True)
+        self._ring()
 
     def finish(self, last: Frame | None, *, drop: bool, then: Callable[[], None] | None = None) -> None:
         """Takes ``last`` and nothing after it. ``drop`` forgets what waits, but for a frame that is half sent.
@@ -83,12 +148,13 @@ class Outbox:
         if drop:
             self._keep_half_sent()
         if last is not None:
+            self._frames = self._frames if self._frames is not None else deque()
             self._frames.append(last)
-        self._open = False
-        self._then = then
-        self._bell.ring()
-        if self._live:
-            self._flush()
+            self._bytes += len(last.wire)
+        self._open, self.send, self._then = False, None, then
+        self._ring()
+        if self._frames and self._carrier is not None:
+            self.flush()
         if self._frames:
             green.call_later(LINGER_SECONDS, self._give_up)
         else:
@@ -96,7 +162,7 @@ class Outbox:
 
     def write_control(self, wire: bytes) -> None:
         """A websocket control frame, best effort: never in the middle of another frame."""
-        if not self._sent and 0 < self._send([wire]) < len(wire):
+        if self._carrier is not None and not self._sent and 0 < self._write([wire]) < len(wire):
             self._break()
 
     # engineio's side
@@ -109,15 +175,13 @@ class Outbox:
             self.offer(Frame(packet.encode()))
 
     def get(self, block: bool = True, timeout: float | None = None) -> Frame | None:
-        """The next packet for a poll; ``None`` at the end. Raises Empty. With a websocket: stays until its end."""
-        if block and self._carried():
-            self._write()
-            return None
+        """The next packet for a poll; ``None`` at the end. Raises Empty."""
         if block:
             self._polled = 0
-            if not self._frames and self._open and not self._live:
+            if not self._frames and self._open and self._carrier is None:
+                self._bell = self._bell or green.Bell()
                 self._bell.wait(timeout)
-        if self._live:
+        if self._carrier is not None:
             return None  # a poll that was left behind by the upgrade
         if self._frames and self._polled < FRAMES_A_POLL:
             self._polled += 1
@@ -136,60 +200,49 @@ class Outbox:
     def join(self) -> None:
         """Closing never waits for a client."""
 
-    # The websocket
+    # The websocket's side
 
-    @property
-    def claimed(self) -> bool:
-        return self._socket is not None
+    def carry(self, carrier: Carrier) -> None:
+        """From now on everything goes by ``carrier``."""
+        self._carrier = carrier
+        self._ring()
+        self.flush()
+        self._bell = None
 
-    @property
-    def live(self) -> bool:
-        return self._live
-
-    def claim(self, connection: Any, carried: Callable[[], bool]) -> None:
-        """``connection`` will carry the client as soon as ``carried()`` says so."""
-        self._socket, self._carried = connection, carried
-
-    def release(self) -> None:
-        """The websocket is gone, or its upgrade failed and the client polls on."""
-        if not self._live:
-            self._socket, self._carried = None, _not_yet
-
-    def _write(self) -> None:
-        self._live = True
-        self._bell.ring()
-        while True:
-            while self._frames and not self._flush():
-                try:
-                    green.wait_writable(self._socket)
-                except OSError:
-                    self._break()
-            if not self._open:
-                return
-            self._bell.wait()
-
-    def _flush(self) -> bool:
-        """Sends what the kernel takes; true when nothing is left."""
+    def flush(self) -> None:
+        """Sends what the kernel takes."""
+        carrier = self._carrier
+        assert carrier is not None
         while self._frames:
             wires: list[Any] = [frame.wire for frame in islice(self._frames, FRAMES_A_WRITE)]
-            wires[0] = memoryview(wires[0])[self._sent :]
-            taken = self._send(wires)
+            if self._sent:
+                wires[0] = memoryview(wires[0])[self._sent :]
+            taken = self._write(wires)
             if not taken:
                 break
             self._forget(taken)
-        if not self._frames and not self._open:
+        if self._frames:
+            carrier.await_room(True)
+            return
+        self._frames = None
+        carrier.await_room(False)
+        if self._open:
+            self.send = carrier.socket.send
+        else:
             self._finished()
-        return not self._frames
 
-    def _send(self, wires: list[Any]) -> int:
-        """How many bytes the kernel took. A broken client ends here; its reader will notice too."""
+    def abandon(self) -> None:
+        """The websocket is gone."""
+        self._break()
+
+    def _write(self, wires: list[Any]) -> int:
+        assert self._carrier is not None
         try:
-            return int(self._socket.send(wires[0]) if len(wires) == 1 else self._socket.sendmsg(wires))
-        except BlockingIOError:
-            return 0
-        except OSError:
-            self._break()
-            return 0
+            if len(wires) == 1:
+                return self._carrier.socket.send(wires[0])
+            return self._carrier.socket.sendmsg(wires)
+        except OSError as error:
+            return self.refused(error)
 
     def _forget(self, taken: int) -> None:
         taken += self._sent
@@ -200,31 +253,37 @@ class Outbox:
         self._sent = taken
 
     def _keep_half_sent(self) -> None:
-        first = self._frames[0] if self._sent else None
-        self._frames.clear()
-        if first is not None:
-            self._frames.append(first)
+        first = self._frames[0] if self._sent and self._frames else None
+        self._frames = deque((first,)) if first is not None else None
         self._bytes = len(first.wire) if first is not None else 0
 
+    def _overflow(self) -> None:
+        if self.on_overflow is not None:
+            self.on_overflow()
+        else:
+            self.finish(None, drop=True)
+
     def _break(self) -> None:
-        self._frames.clear()
+        self._frames, self.send = None, None
         self._bytes = self._sent = 0
         self._open = False
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(SHUT_RDWR)  # wakes its reader and its writer
+        if self._carrier is not None:
+            self._carrier.cut()
         self._finished()
-        self._bell.ring()
+        self._ring()
 
     def _give_up(self) -> None:
         if self._frames:
             self._break()
 
     def _finished(self) -> None:
+        if self._carrier is not None:
+            self._carrier.hang_up()
         then, self._then = self._then, None
+        self.on_overflow = None
         if then is not None:
             green.spawn(then)
 
-
-def _not_yet() -> bool:
-    return False
+    def _ring(self) -> None:
+        if self._bell is not None:
+            self._bell.ring()

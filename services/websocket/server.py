@@ -37,7 +37,8 @@ def main() -> None:
 
 
 def run(listener: green.Listener, settings: WebsocketSettings) -> None:
-    app = create_app(settings)
+    most = raise_file_limit()
+    app = create_app(settings, most_websockets=most)
     try:
         for prepare in app.extensions.get("pulse.preparations", ()):
             prepare()
@@ -55,7 +56,7 @@ def run(listener: green.Listener, settings: WebsocketSettings) -> None:
             green.sleep(0.02)
 
     log.info("serving", host=settings.host, port=settings.port)
-    if not green.serve(listener, app, connections=raise_file_limit(), drain=drain, drain_seconds=DRAIN_SECONDS):
+    if not green.serve(listener, app, connections=most, drain=drain, drain_seconds=DRAIN_SECONDS):
         raise SystemExit("websocket: the server loop ended by itself")
     log.info("stopped")
 

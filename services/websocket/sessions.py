@@ -86,7 +86,7 @@ class Sessions:
 
     def _list_matching(self, session_id: str | None, user_id: str | None) -> list[Connection]:
         of_session = self.connections.list_of_session(session_id) if session_id else ()
-        of_user = self.connections.list_of_user(UUID(user_id).int) if user_id else ()
+        of_user = self.connections.list_of_user(UUID(user_id)) if user_id else ()
         return list(dict.fromkeys((*of_session, *of_user)))
 
     def _end(self, connections: list[Connection], last: Frame, reason: str) -> None:

@@ -14,6 +14,12 @@ class WebsocketSettings(RedisSettings, ServiceSettings):
     connect_timeout_seconds: float = Field(
         10, alias="CONNECT_TIMEOUT_SECONDS", gt=0, description="how long a transport may stay without signing in"
     )
+    ping_interval_seconds: int = Field(
+        25, alias="PING_INTERVAL_SECONDS", ge=1, description="how often clients are asked whether they are there"
+    )
+    ping_timeout_seconds: int = Field(
+        20, alias="PING_TIMEOUT_SECONDS", ge=1, description="how long they may take to answer"
+    )
     expiry_notice_seconds: float = Field(
         30, alias="EXPIRY_NOTICE_SECONDS", ge=0, description="how long before its token's end a client is told"
     )

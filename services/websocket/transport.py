@@ -1,29 +1,102 @@
-"""How engineio reaches a client here: its queue is our outbox, and its websocket writes through it."""
+"""How engineio reaches a client here: its queue is our outbox, and its websockets are ours (docs/decisions/0015).
+
+engineio keeps the handshakes, polling and its packets; an established websocket has no green thread of its own.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
-from wsgiref.types import WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
 
 from services.websocket import green
+from services.websocket.carrier import MESSAGES_A_CLIENT, MESSAGES_SECONDS, Flood, Site, Websocket
+from services.websocket.handshake import NotAWebsocket, accept
+from services.websocket.heartbeat import Heartbeat
 from services.websocket.outbox import Limits, Outbox
 
-# A stock client answers a ping each 25 s, signs in and renews its token each few minutes. Nothing else is of use.
-PACKETS_A_TRANSPORT = 200
-PACKETS_SECONDS = 10.0
+SWEEP_SECONDS = 5.0
+KEPT = (  # of a handshake: what Flask needs of a request, and what may say who is asking
+    "REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL",
+    "REMOTE_ADDR", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_COOKIE", "HTTP_AUTHORIZATION", "wsgi.url_scheme", "flask.app",
+)  # fmt: skip
 
 log = structlog.get_logger()
 
 
-def install(socketio_server: Any, limits: Limits) -> None:
-    """Gives ``socketio.Server``'s engine our queue, our websocket, and a guard before what clients send."""
-    engine = socketio_server.eio
-    engine._async = {**engine._async, "queue": lambda: Outbox(limits), "websocket": WebSocket}
-    engine.on("message", Guard(engine, engine.handlers["message"]))
+class Transport:
+    """``most``: how many websockets there may be; more are answered 503."""
+
+    def __init__(self, sockets: Any, limits: Limits, most: int) -> None:
+        self._sockets, self._engine, self._most = sockets, sockets.eio, most
+        self._heartbeat = Heartbeat(self._engine.ping_interval)
+        self._site = Site(self._engine, self._heartbeat, self._engine.max_http_buffer_size)
+        self._limits = limits
+        self._signed_in: dict[str, Any] = {}
+
+    def install(self) -> None:
+        """Gives ``socketio.Server``'s engine our queue, our websocket, and a guard before what clients send."""
+        engine = self._engine
+        engine._async = {**engine._async, "queue": lambda: Outbox(self._limits), "websocket": self._meet}
+        engine.on("connect", partial(self._begin, engine.handlers["connect"]))
+        engine.on("message", Guard(engine, engine.handlers["message"]))
+        engine.on("disconnect", partial(self._end, engine.handlers["disconnect"]))
+
+    def run(self) -> None:
+        """For ever, in a green thread of its own."""
+        green.spawn(self._heartbeat.run)
+        while True:
+            green.sleep(SWEEP_SECONDS)
+            self._sweep()
+
+    def forget_handshake(self, client: Any) -> None:
+        """Whose it is, is known: what the handshake carried is not needed any more."""
+        environ = self._sockets.environ.get(client.sid)
+        if environ is not None and environ is not self._signed_in:
+            if not self._signed_in:
+                known = {"HTTP_ORIGIN", "HTTP_COOKIE", "HTTP_AUTHORIZATION", "REMOTE_ADDR", "QUERY_STRING"}
+                self._signed_in.update((key, environ[key]) for key in KEPT if key in environ and key not in known)
+            self._sockets.environ[client.sid] = self._signed_in
+
+    def _begin(self, connect: Callable[..., Any], sid: str, environ: WSGIEnvironment) -> Any:
+        if "transport=websocket" in environ.get("QUERY_STRING", ""):
+            self._engine.sockets[sid].last_ping = None  # engineio's own pings need a green thread each
+        return connect(sid, {key: environ[key] for key in KEPT if key in environ})
+
+    def _end(self, disconnect: Callable[..., Any], sid: str, reason: str) -> None:
+        self._engine.sockets.pop(sid, None)
+        disconnect(sid, reason)
+
+    def _meet(self, carry: Callable[..., Any], _engine: Any) -> Callable[..., Iterable[bytes]]:
+        return partial(self._admit, carry.__self__)  # type: ignore[attr-defined]  # engineio passes its socket's method
+
+    def _admit(self, client: Any, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            answer = accept(environ)
+            if client.upgrading:  # a second one beside it would mix two sockets' bytes
+                raise NotAWebsocket("400 Bad Request")
+            if self._site.open >= self._most:
+                raise NotAWebsocket("503 Service Unavailable", ("Retry-After", "5"))
+        except NotAWebsocket as refusal:
+            if not client.connected:
+                client.close(wait=False, abort=True)
+            start_response(refusal.status, refusal.headers)
+            return []
+        Websocket(self._site, client, green.take_socket(environ)).open(answer)
+        green.leave_unanswered()
+        return []
+
+    def _sweep(self) -> None:
+        """Of those who poll: engineio's own look at them (its ``monitor_clients``) wakes up for each client."""
+        for sid, client in list(self._engine.sockets.items()):
+            if client.closed:
+                self._engine.sockets.pop(sid, None)
+            elif not client.upgraded and not client.closing:
+                client.check_ping_timeout()
 
 
 class Guard:
@@ -37,7 +110,8 @@ class Guard:
         if client is None or client.closed:
             return
         try:
-            _count(client)
+            if not client.upgraded:  # a websocket counts for itself
+                _count(client)
             self._receive(engine_id, packet)
         except Exception as error:
             # Only the kind of error: its text may quote the packet, and that may hold a token.
@@ -45,83 +119,11 @@ class Guard:
             green.spawn(client.close, wait=False, abort=True)
 
 
-class Flood(Exception):
-    """More packets than any client of ours sends."""
-
-
 def _count(client: Any) -> None:
     now = time.monotonic()
     since, count = client.session.get("packets", (now, 0))
-    if now - since > PACKETS_SECONDS:
+    if now - since > MESSAGES_SECONDS:
         since, count = now, 0
-    if count >= PACKETS_A_TRANSPORT:
+    if count >= MESSAGES_A_CLIENT:
         raise Flood()
     client.session["packets"] = (since, count + 1)
-
-
-class WebSocket(green.WebSocketEntry):  # type: ignore[misc]  # published without types
-    """The WSGI side of a websocket; engineio makes one for each client that connects or upgrades."""
-
-    def __init__(self, carry: Callable[[Stream], Any], engine: Any) -> None:
-        super().__init__(self._run, max_frame_length=engine.max_http_buffer_size)
-        self.support_legacy_versions = False
-        self._carry = carry
-        self._client: Any = carry.__self__  # type: ignore[attr-defined]  # engineio passes its socket's method
-
-    def _handle_hybi_request(self, environ: WSGIEnvironment) -> Stream:
-        accepted = super()._handle_hybi_request(environ)
-        stream = Stream(accepted.socket, environ, accepted.version, max_frame_length=self.max_frame_length)
-        stream.log = Nowhere()  # it would write past our logs that a socket which both sides closed is closed
-        return stream
-
-    def _run(self, stream: Stream) -> None:
-        outbox: Outbox = self._client.queue
-        if outbox.claimed:
-            return  # a second upgrade beside one under way would mix two sockets' bytes
-        stream.outbox = outbox
-        outbox.claim(stream.socket.fd, lambda: bool(self._client.upgraded))
-        try:
-            self._carry(stream)
-        except Exception as error:
-            log.info("transport_broken", cause=type(error).__name__)
-            outbox.put(None)
-            if outbox.live:
-                self._client.close(wait=False, abort=True, reason="transport error")
-        finally:
-            outbox.release()
-
-
-class Stream(green.WebSocketStream):  # type: ignore[misc]  # published without types
-    """A websocket whose own frames (pong, close) never cut into those of the outbox."""
-
-    outbox: Outbox | None = None
-
-    def _send(self, wire: bytes) -> None:
-        if self.outbox is not None and self.outbox.live:
-            self.outbox.write_control(wire)
-        else:
-            super()._send(wire)
-
-    class Message(green.WebSocketStream.Message):  # type: ignore[misc]  # published without types
-        """eventlet bounds a frame, but not a message of endless fragments."""
-
-        received = 0
-
-        def push(self, data: bytes, final: bool = False) -> None:
-            self.received += len(data) or 1  # empty fragments take room too
-            if self.received > self.max_frame_length:
-                raise green.ProtocolFailure(1009, "The message is too large.")
-            super().push(data, final)
-
-    @staticmethod
-    def _apply_mask(data: bytes, mask: tuple[int, ...], length: int = 0, offset: int = 0) -> bytes:  # noqa: ARG004
-        # eventlet does it byte by byte: 64 kB would hold up every client for tens of milliseconds.
-        count = len(data)
-        key = bytes(mask[(offset + i) % 4] for i in range(4))
-        pattern = (key * (count // 4 + 1))[:count]
-        return (int.from_bytes(data, "big") ^ int.from_bytes(pattern, "big")).to_bytes(count, "big")
-
-
-class Nowhere:
-    def write(self, text: str) -> None:
-        pass

@@ -13,19 +13,19 @@ from services.websocket.frames import encode_event
 from services.websocket.nodes.entries import pack_deliveries, pack_ended, unpack_deliveries, unpack_ended
 from services.websocket.nodes.stream import order
 
-ANN, BEN = 1, 2**128 - 1
+ANN, BEN = (1).to_bytes(16), b"\xff" * 16
 
 
-def written(addressed: Sequence[Addressed]) -> dict[int, list[Any]]:
+def written(addressed: Sequence[Addressed]) -> dict[bytes, list[Any]]:
     """What each person hears."""
-    heard: dict[int, list[Any]] = {}
+    heard: dict[bytes, list[Any]] = {}
     for to, frames in addressed:
-        for number in to:
-            heard.setdefault(number, []).extend(json.loads(str(frame.text)[2:])[1]["n"] for frame in frames)
+        for person in to:
+            heard.setdefault(person, []).extend(json.loads(str(frame.text)[2:])[1]["n"] for frame in frames)
     return heard
 
 
-def addressed(sizes: Sequence[int], to: Sequence[int] = (ANN, BEN)) -> Addressed:
+def addressed(sizes: Sequence[int], to: Sequence[bytes] = (ANN, BEN)) -> Addressed:
     return to, [encode_event("read", {"n": n, "x": "ž" * size}) for n, size in enumerate(sizes)]
 
 

@@ -44,7 +44,7 @@ def unpack_deliveries(entry: bytes) -> Iterator[Addressed]:
         people, count = struct.unpack_from("!II", entry, place)
         lengths = struct.unpack_from(f"!{count}I", entry, place + 8)
         place += 8 + 4 * count
-        to = [int.from_bytes(entry[at : at + 16]) for at in range(place, place + 16 * people, 16)]
+        to = [entry[at : at + 16] for at in range(place, place + 16 * people, 16)]
         place += 16 * people
         frames: list[Frame] = []
         for length in lengths:
@@ -76,6 +76,6 @@ def _group(wires: Sequence[bytes], most_bytes: int) -> Iterator[list[bytes]]:
         yield group
 
 
-def _pack(to: Sequence[int], wires: Sequence[bytes]) -> bytes:
+def _pack(to: Sequence[bytes], wires: Sequence[bytes]) -> bytes:
     head = struct.pack(f"!II{len(wires)}I", len(to), len(wires), *map(len, wires))
-    return b"".join((head, *(number.to_bytes(16) for number in to), *wires))
+    return b"".join((head, *to, *wires))
