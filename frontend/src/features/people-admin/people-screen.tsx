@@ -1,12 +1,12 @@
 import { useState, type ReactElement } from "react";
 import { inWords } from "../../api/errors";
 import type { User } from "../../api/types";
-import { paths } from "../../lib/router";
 import { useClient, useLive } from "../../state/context";
 import { Button, Spinner } from "../../ui/button";
 import { Confirm } from "../../ui/confirm";
 import { Icon } from "../../ui/icon";
-import { Link } from "../../ui/link";
+import { PaneHeader } from "../../ui/pane-header";
+import { SearchField } from "../../ui/search-field";
 import { InviteDialog } from "./invite-dialog";
 import { PersonRow } from "./person-row";
 import { RenameDialog } from "./rename-dialog";
@@ -35,22 +35,16 @@ export function PeopleScreen(): ReactElement {
 
   return (
     <section className={styles.screen} aria-label="People">
-      <header className={styles.header}>
-        <Link className={styles.back} href={paths.chat} aria-label="Back to conversations">
-          <Icon name="back" size={24} />
-        </Link>
+      <PaneHeader>
         <h1 className={styles.title}>People</h1>
         <Button onClick={() => setOpen({ kind: "invite" })}>
           <Icon name="add" size={18} />
           Invite
         </Button>
-      </header>
+      </PaneHeader>
       <div className={styles.scroller}>
         <div className={styles.inside}>
-          <div className={styles.search}>
-            <Icon name="search" size={19} />
-            <input type="search" aria-label="Search people" placeholder="Name or e-mail address" autoComplete="off" spellCheck={false} value={query} onChange={(event) => setQuery(event.target.value)} />
-          </div>
+          <SearchField type="search" className={styles.search} aria-label="Search people" placeholder="Name or e-mail address" value={query} onChange={(event) => setQuery(event.target.value)} />
           <p className={styles.problem} role="alert">
             {problem ?? directory.problem}
           </p>

@@ -1,7 +1,9 @@
-import { useId, useRef, useState, type KeyboardEvent, type ReactElement, type RefObject } from "react";
+import { useState, type KeyboardEvent, type ReactElement, type RefObject } from "react";
 import type { User } from "../../api/types";
 import { Avatar } from "../../ui/avatar";
 import { Icon } from "../../ui/icon";
+import { SearchField } from "../../ui/search-field";
+import { useOptions } from "../../ui/use-options";
 import { Outcome } from "./outcome";
 import { usePeople } from "./use-people";
 import styles from "./people-dialog.module.css";
@@ -17,12 +19,10 @@ interface Props {
 /** Finds several people: Enter takes one, Backspace in the empty field gives the last one back. */
 export function PeoplePicker({ chosen, onChange, without, field }: Props): ReactElement {
   const [text, setText] = useState("");
-  const [active, setActive] = useState(0);
-  const list = useRef<HTMLUListElement>(null);
-  const id = useId();
   const found = usePeople(text.trim());
   const users = (found?.users ?? []).filter((user) => without?.has(user.id) !== true);
-  const pointed = users[Math.min(active, users.length - 1)];
+  const options = useOptions(users);
+  const { pointed } = options;
   const taken = new Set(chosen.map((user) => user.id));
 
   function toggle(user: User): void {
@@ -32,15 +32,8 @@ export function PeoplePicker({ chosen, onChange, without, field }: Props): React
   }
 
   function onKeyDown(event: KeyboardEvent): void {
-    if (event.nativeEvent.isComposing) return;
-    const steps: Record<string, number> = { ArrowDown: active + 1, ArrowUp: active - 1 };
-    const step = steps[event.key];
-    if (step !== undefined && users.length > 0) {
-      event.preventDefault();
-      const next = (step + users.length) % users.length;
-      setActive(next);
-      list.current?.children[next]?.scrollIntoView({ block: "nearest" });
-    } else if (event.key === "Enter") {
+    if (event.nativeEvent.isComposing || options.onArrow(event)) return;
+    if (event.key === "Enter") {
       // Never the form around: half a list of people is soon sent.
       event.preventDefault();
       if (pointed !== undefined && found?.query === text.trim()) toggle(pointed);
@@ -49,27 +42,19 @@ export function PeoplePicker({ chosen, onChange, without, field }: Props): React
 
   return (
     <>
-      <div className={styles.field}>
-        <Icon name="search" size={19} />
-        <input
-          ref={field}
-          role="combobox"
-          aria-label="Find people"
-          aria-autocomplete="list"
-          aria-expanded={users.length > 0}
-          aria-controls={`${id}-list`}
-          aria-activedescendant={pointed === undefined ? undefined : `${id}-${pointed.id}`}
-          placeholder="Name or e-mail address"
-          autoComplete="off"
-          spellCheck={false}
-          value={text}
-          onChange={(event) => {
-            setText(event.target.value);
-            setActive(0);
-          }}
-          onKeyDown={onKeyDown}
-        />
-      </div>
+      <SearchField
+        {...options.field}
+        ref={field}
+        className={styles.field}
+        aria-label="Find people"
+        placeholder="Name or e-mail address"
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value);
+          options.point(0);
+        }}
+        onKeyDown={onKeyDown}
+      />
       {chosen.length > 0 && (
         <ul className={styles.chips} aria-label="Chosen">
           {chosen.map((user) => (
@@ -82,16 +67,16 @@ export function PeoplePicker({ chosen, onChange, without, field }: Props): React
           ))}
         </ul>
       )}
-      <ul ref={list} id={`${id}-list`} className={styles.list} role="listbox" aria-label="People" aria-multiselectable="true">
+      <ul id={options.listId} className={styles.list} role="listbox" aria-label="People" aria-multiselectable="true">
         {users.map((user) => (
           <li
             key={user.id}
-            id={`${id}-${user.id}`}
+            id={options.optionId(user)}
             className={styles.person}
             role="option"
             aria-selected={taken.has(user.id)}
             data-active={user === pointed || undefined}
-            onPointerMove={() => setActive(users.indexOf(user))}
+            onPointerMove={() => options.point(users.indexOf(user))}
             onClick={() => toggle(user)}
           >
             <Avatar id={user.id} name={user.name} size="small" />
