@@ -7,6 +7,7 @@ allowed ``Origin``; a missing one is refused, because only browsers hold cookies
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -40,6 +41,9 @@ class Verifier(Protocol):
     def verify(self, token: str) -> Caller:
         """Raises NotAuthenticated, or Unavailable while no keys are known."""
 
+    def verify_remembered(self, token: str) -> Caller:
+        """The same of what was verified before, without waiting. Raises NotAuthenticated."""
+
 
 class Identity:
     """What an app needs to know who asks; kept in ``app.extensions['pulse.identity']``."""
@@ -52,17 +56,20 @@ class Identity:
     def install(self, app: Flask) -> None:
         app.extensions["pulse.identity"] = self
 
-    def identify(self, headers: Headers, cookies: Headers, *, unsafe: bool) -> Caller:
-        """Raises NotAuthenticated or OriginNotAllowed."""
+    def identify(
+        self, headers: Headers, cookies: Headers, *, unsafe: bool, verify: Callable[[str], Caller] | None = None
+    ) -> Caller:
+        """``verify``: another than the verifier's own. Raises NotAuthenticated or OriginNotAllowed."""
+        verify = verify or self.verifier.verify
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:
-            return self.verifier.verify(token.strip())
+            return verify(token.strip())
         cookie = cookies.get(ACCESS_COOKIE, "")
         if not cookie:
             raise NotAuthenticated()
         if unsafe:
             self.check_origin(headers.get("Origin", ""))
-        return self.verifier.verify(cookie)
+        return verify(cookie)
 
     def check_origin(self, origin: str) -> None:
         """Raises OriginNotAllowed unless ``origin`` is one of this installation's pages."""

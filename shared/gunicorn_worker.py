@@ -1,10 +1,17 @@
-"""gunicorn's threaded worker, answering what never reaches Flask in the contract's shape too."""
+"""gunicorn's threaded worker, answering what never reaches Flask in the contract's shape too.
+
+Where the app has a short road (``shared/short_road.py``), the worker's loop reads what comes on kept-alive connections
+itself. All that is kept of a connection is touched by that loop's thread alone.
+"""
 
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
+from selectors import EVENT_READ
 from typing import Any
 
 import structlog
@@ -13,6 +20,9 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 from shared.errors import AppError, BadRequest
+from shared.short_road import EXTENSION, REQUEST_BYTES, Replies, Reply, ShortRoad, frame, read_request, wants_more
+
+LOOK_SECONDS = 1.0  # how often connections are looked through for those that were idle too long
 
 log = structlog.get_logger()
 
@@ -26,6 +36,105 @@ class HeadersTooLarge(AppError):
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published without types
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._road: ShortRoad | None = None
+        self._begun: dict[Any, bytes] = {}  # what has come of a request
+        self._on_the_road: set[Any] = set()  # connections whose request is being answered
+        self._put_aside: set[Any] = set()  # of those, the ones that are not listened to meanwhile
+        self._looked_at = float("-inf")
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self._road = self.wsgi.extensions.get(EXTENSION)
+        if self._road is not None:
+            self._road.open(lambda replies: self.method_queue.defer(self._reply_all, replies))
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        super().wait_for_and_dispatch_events(timeout)
+        if self._road is not None:
+            self._road.set_out()
+
+    def on_client_socket_readable(self, connection: Any, client: Any) -> None:
+        if connection in self._on_the_road:
+            # More than one request at a time, or the client has left: it is its turn after the answer.
+            self.poller.unregister(client)
+            self._put_aside.add(connection)
+            return
+        if self._road is not None and self.alive and self._take(connection, client, self._road):
+            return
+        if begun := self._begun.pop(connection, b""):
+            connection.parser.unreader.unread(begun)
+        super().on_client_socket_readable(connection, client)
+
+    def _take(self, connection: Any, client: Any, road: ShortRoad) -> bool:
+        """Whether the short road answers, or may once all has come."""
+        try:
+            received = client.recv(REQUEST_BYTES)
+        except BlockingIOError:
+            return True  # nothing has come after all
+        except OSError:
+            return False
+        data = self._begun[connection] = self._begun.get(connection, b"") + received
+        try:
+            request = read_request(data)
+            if request is not None and road.take(request, connection):
+                del self._begun[connection]
+                self._on_the_road.add(connection)
+                return True
+        except Exception:
+            log.exception("short_road_left")
+            return False
+        return request is None and received != b"" and wants_more(data)
+
+    def _reply_all(self, replies: Replies) -> None:
+        for connection, reply in replies:
+            try:
+                self._reply(connection, reply)
+            except OSError:
+                self._leave(connection)
+
+    def _reply(self, connection: Any, reply: Reply) -> None:
+        """Raises OSError when the client has gone."""
+        self._on_the_road.remove(connection)
+        put_aside = connection in self._put_aside
+        self._put_aside.discard(connection)
+        closes = not self.alive
+        data = frame(reply, closes=closes)
+        try:
+            sent = connection.sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        connection.set_timeout()
+        if closes or sent < len(data):
+            if not put_aside:
+                self.poller.unregister(connection.sock)
+            self.keepalived_conns.remove(connection)
+            sending = self.tpool.submit(_send_rest, connection, data[sent:], not closes)
+            sending.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
+        elif put_aside:
+            on_readable = partial(self.on_client_socket_readable, connection)
+            self.poller.register(connection.sock, EVENT_READ, on_readable)
+
+    def _leave(self, connection: Any) -> None:
+        with suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(connection.sock)
+        with suppress(ValueError):
+            self.keepalived_conns.remove(connection)
+        self._begun.pop(connection, None)
+        self.nr_conns -= 1
+        connection.close()
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """gunicorn's own takes the first for the one that is idle longest; on the short road they keep their places."""
+        now = time.monotonic()
+        if not force and self.alive and now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        for connection in list(self.keepalived_conns):
+            if force or (connection.timeout <= now and connection not in self._on_the_road):
+                self._leave(connection)
+
     def handle_error(self, _request: Any, client: Any, _address: Any, cause: BaseException) -> None:
         """The connection's last answer. gunicorn's own is HTML, and its log line quotes the address."""
         error = _as_app_error(cause)
@@ -37,6 +146,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         )
         with suppress(OSError):  # the client may have gone
             write_nonblock(client, head.encode() + body)
+
+
+def _send_rest(connection: Any, data: bytes, keeps: bool) -> bool:
+    """Waits for a client that reads slowly, as the ordinary road does. Whether the connection is kept."""
+    connection.sock.setblocking(True)
+    connection.sock.sendall(data)
+    return keeps
 
 
 def _as_app_error(cause: BaseException) -> AppError:

@@ -59,7 +59,16 @@ class TokenVerifier:
 
     def verify(self, token: str) -> Caller:
         """The token's owner. Raises NotAuthenticated (also for a revoked session), or Unavailable without keys."""
-        caller = self._remembered.get(token) or self._decode(token)
+        return self._check(self._remembered.get(token) or self._decode(token))
+
+    def verify_remembered(self, token: str) -> Caller:
+        """The same without ever waiting for keys: raises NotAuthenticated also for a token not verified before."""
+        caller = self._remembered.get(token)
+        if caller is None:
+            raise NotAuthenticated()
+        return self._check(caller)
+
+    def _check(self, caller: Caller) -> Caller:
         if caller.expires_at <= self._clock():
             raise NotAuthenticated("The access token has expired.", reason="token_expired")
         self._revocations.check(caller)

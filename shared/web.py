@@ -51,7 +51,8 @@ def install(
         n = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=0)  # type: ignore[method-assign]
     app.before_request(_begin)
-    app.after_request(lambda response: _finish(response, frozenset(settings.origins)))
+    origins = frozenset(settings.origins)
+    app.after_request(lambda response: _finish(response, origins))
     app.register_error_handler(AppError, answer)
     app.register_error_handler(HTTPException, lambda error: answer(_as_app_error(error), error))
     app.register_error_handler(Exception, _answer_bug)
@@ -60,68 +61,76 @@ def install(
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    g.request_id = choose_request_id(request.headers.get("X-Request-Id", ""))
     g.began = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
 def _finish(response: Response, origins: frozenset[str]) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Cache-Control", "no-store")
-    _allow_origin(response, origins)
-    route = request.url_rule.rule if request.url_rule else "unknown"
-    seconds = time.perf_counter() - g.began
-    method = request.method if request.method in METHODS else "other"  # anybody can make up words; each would be kept
-    REQUESTS.labels(method, route, str(response.status_code)).inc()
-    REQUEST_SECONDS.labels(method, route).observe(seconds)
-    if request.path not in QUIET or response.status_code >= 400:
-        # The route and not the path or query: those may hold a link's hash, a code or somebody's address.
-        write = log.warning if response.status_code >= 500 else log.info
-        details = dict(g.get("log_details", {}))
-        if "user_id" in g:
-            details["user_id"] = str(g.user_id)
-        write(
-            "request",
-            method=request.method,
-            route=route,
-            status=response.status_code,
-            ms=round(seconds * 1000, 1),
-            **details,
-        )
-    return response
-
-
-def _allow_origin(response: Response, origins: frozenset[str]) -> None:
-    response.headers.add("Vary", "Origin")
-    origin = request.headers.get("Origin")
-    if origin not in origins:
-        return
     headers = response.headers
-    headers["Access-Control-Allow-Origin"] = origin or ""
-    headers["Access-Control-Allow-Credentials"] = "true"
-    headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After"
-    if request.method == "OPTIONS":
+    headers["X-Request-Id"] = g.request_id
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Cache-Control", "no-store")
+    headers.add("Vary", "Origin")
+    headers.update(allow_origin(request.headers.get("Origin"), origins))
+    if "Access-Control-Allow-Origin" in headers and request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"
         headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-Request-Id"
         headers["Access-Control-Max-Age"] = "600"
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    quiet = request.path in QUIET and response.status_code < 400
+    details = dict(g.get("log_details", {}))
+    if "user_id" in g:
+        details["user_id"] = str(g.user_id)
+    record(request.method, route, response.status_code, time.perf_counter() - g.began, quiet=quiet, **details)
+    return response
+
+
+def record(method: str, route: str, status: int, seconds: float, *, quiet: bool = False, **details: str) -> None:
+    """Counts an answered request and, unless ``quiet``, logs it: the route and not the path or query, which may hold a
+    link's hash, a code or somebody's address."""
+    counted = method if method in METHODS else "other"  # anybody can make up words; each would be kept
+    REQUESTS.labels(counted, route, str(status)).inc()
+    REQUEST_SECONDS.labels(counted, route).observe(seconds)
+    if not quiet:
+        write = log.warning if status >= 500 else log.info
+        write("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), **details)
+
+
+def allow_origin(origin: str | None, origins: frozenset[str]) -> dict[str, str]:
+    """The headers with which one of this installation's pages may read the answer; none for anybody else."""
+    if origin not in origins:
+        return {}
+    return {
+        "Access-Control-Allow-Origin": origin or "",
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Expose-Headers": "X-Request-Id, Retry-After",
+    }
+
+
+def choose_request_id(given: str) -> str:
+    """The caller's own where it is plain, else a new one."""
+    return given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
 
 
 def answer(error: AppError, cause: HTTPException | None = None) -> Response:
     """The error in the contract's shape."""
     response = jsonify(error.body())
     response.status_code = error.status
-    if error.retry_after_seconds is not None:
-        response.headers["Retry-After"] = str(error.retry_after_seconds)
-    elif error.status == 503:
-        response.headers["Retry-After"] = "1"
+    response.headers.update(name_pause(error))
     if cause is not None and getattr(cause, "valid_methods", None):
         response.headers["Allow"] = ", ".join(sorted(cause.valid_methods))  # type: ignore[attr-defined]
     if error.status >= 500:
         log.warning("failed", error_code=error.code, cause=name_cause(error))
     return response
+
+
+def name_pause(error: AppError) -> dict[str, str]:
+    """``Retry-After``, where asking again later may help."""
+    if error.retry_after_seconds is not None:
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {"Retry-After": "1"} if error.status == 503 else {}
 
 
 def _as_app_error(error: HTTPException) -> AppError:

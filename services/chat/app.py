@@ -9,6 +9,7 @@ from services.chat.conversations.typists import Typists
 from services.chat.messages.history import HistoryPages
 from services.chat.messages.routes import api as messages_api
 from services.chat.messages.sending import Sender
+from services.chat.messages.short_road import SendRoad
 from services.chat.optional_redis import OptionalRedis
 from services.chat.presence import api as presence_api
 from services.chat.rate_limits import SendLimit
@@ -21,6 +22,7 @@ from shared.database import connect
 from shared.revocations import RevocationList
 from shared.server import on_start
 from shared.service_client import ServiceClient, fetch_jwks
+from shared.short_road import install_short_road
 from shared.tokens import TokenVerifier
 from shared.web import install
 
@@ -36,16 +38,20 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
     verifier = TokenVerifier(lambda: fetch_jwks(auth), revocations, shared_secret=settings.jwt_secret)
     redis = OptionalRedis.of(settings)
     relay = Relay.of(settings, database, websocket)
-    Identity(verifier, settings.origins, service_token).install(app)
+    identity = Identity(verifier, settings.origins, service_token)
+    identity.install(app)
+    sender = Sender(database, relay.pusher)
+    send_limit = SendLimit(settings.sends_per_minute, redis)
     Chat(
         database,
-        Sender(database, relay.pusher),
+        sender,
         relay.pusher,
         websocket,
         Typists(redis),
         HistoryPages(database, redis),
-        SendLimit(settings.sends_per_minute, redis),
+        send_limit,
     ).install(app)
+    install_short_road(app, SendRoad(identity, sender, send_limit))
     for api in (messages_api, conversations_api, presence_api, search_api):
         api.install(app)
     for start in (revocations.start, relay.start):

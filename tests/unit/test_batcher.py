@@ -153,3 +153,100 @@ def test_a_batch_on_a_locked_row_does_not_hold_its_threads_for_as_long_as_it_has
         batcher.send(ROOM, {"n": 1})
     assert calls.batches == [[1]]
     assert batcher.send(ROOM, {"n": 2})["n"] == 2
+
+
+class Told:
+    """What was told of tickets."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[object, Any] = {}
+        self.came = threading.Semaphore(0)
+
+    def __call__(self, outcomes: list[tuple[Any, Any]]) -> None:
+        for ticket, outcome in outcomes:
+            assert ticket not in self.outcomes
+            self.outcomes[ticket] = outcome
+            self.came.release()
+
+    def wait_for(self, count: int) -> None:
+        for _ in range(count):
+            assert self.came.acquire(timeout=10)
+
+
+def test_what_was_submitted_sets_out_together_and_is_told_by_its_ticket(calls: Calls) -> None:
+    told = Told()
+    batcher = Batcher(calls, told)
+    for n in range(5):
+        batcher.submit(ROOM, {"n": n}, f"ticket {n}")
+    assert calls.batches == []
+    batcher.set_out()
+    told.wait_for(5)
+    assert calls.batches == [[0, 1, 2, 3, 4]]
+    assert told.outcomes == {f"ticket {n}": {"status": 201, "n": n} for n in range(5)}
+    batcher.set_out()
+    assert len(calls.batches) == 1
+
+
+def test_tickets_and_threads_share_a_lane_in_the_order_in_which_they_came(calls: Calls) -> None:
+    told = Told()
+    batcher = Batcher(calls, told)
+    lane = batcher._lanes[ROOM.int % LANES]
+    calls.open.clear()
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(batcher.send, ROOM, {"n": "a thread"})
+        assert calls.entered.acquire(timeout=10)
+        batcher.submit(ROOM, {"n": "a ticket"}, 1)
+        batcher.set_out()
+        second = pool.submit(batcher.send, ROOM, {"n": "another thread"})
+        while len(lane._waiting) < 2:
+            pass
+        calls.open.set()
+        told.wait_for(1)
+        assert (first.result(10)["status"], second.result(10)["status"]) == (201, 201)
+    assert calls.batches == [["a thread"], ["a ticket", "another thread"]]
+    assert batcher.send(ROOM, {"n": "and on"})["status"] == 201
+
+
+def test_a_tickets_failure_is_told_and_the_next_one_is_sent(calls: Calls) -> None:
+    told = Told()
+    batcher = Batcher(calls, told)
+    calls.failures = [Unavailable("away")]
+    batcher.submit(ROOM, {"n": 1}, 1)
+    batcher.set_out()
+    told.wait_for(1)
+    assert isinstance(told.outcomes[1], Unavailable)
+    batcher.submit(ROOM, {"n": 2}, 2)
+    batcher.set_out()
+    told.wait_for(1)
+    assert told.outcomes[2]["n"] == 2
+
+
+def test_tickets_of_a_full_lane_are_refused_at_once(calls: Calls) -> None:
+    told = Told()
+    batcher = Batcher(calls, told)
+    for n in range(WAITING_ITEMS):
+        batcher.submit(ROOM, {"n": n}, n)
+    with pytest.raises(SendQueueFull):
+        batcher.submit(ROOM, {"n": "one more"}, "one more")
+    batcher.set_out()
+    told.wait_for(WAITING_ITEMS)
+    assert len(told.outcomes) == WAITING_ITEMS
+
+
+def test_tickets_that_wait_too_long_are_told_once_that_the_outcome_is_unknown(calls: Calls) -> None:
+    told = Told()
+    batcher = Batcher(calls, told, wait_seconds=-1.0)
+    calls.open.clear()
+    batcher.submit(ROOM, {"n": "running"}, "running")
+    batcher.set_out()
+    assert calls.entered.acquire(timeout=10)
+    batcher.submit(ROOM, {"n": "waiting"}, "waiting")
+    batcher._looked_at = float("-inf")
+    batcher.set_out()
+    told.wait_for(2)
+    calls.open.set()
+    assert all(isinstance(outcome, Unavailable) for outcome in told.outcomes.values())
+    batcher.submit(ROOM, {"n": "later"}, "later")
+    while "later" not in told.outcomes:
+        batcher.set_out()
+    assert calls.batches == [["running"], ["later"]]

@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from shared.caller import ACCESS_COOKIE, Identity
+from shared.caller import ACCESS_COOKIE, Caller, Identity
 from shared.errors import NotAuthenticated, OriginNotAllowed, Unavailable
 from shared.revocations import Revocation
-from shared.tokens import TokenVerifier
+from shared.tokens import Revocations, TokenVerifier
 from tests.signing import Signer
 
 ANN = uuid4()
@@ -228,3 +228,30 @@ def test_a_service_is_known_by_its_token_alone() -> None:
     assert identity.is_service({"Authorization": "Bearer " + "s" * 32})
     for value in ("", "Bearer", "Bearer ", "Bearer " + "s" * 31, "Basic " + "s" * 32, "Bearer é"):
         assert not identity.is_service({"Authorization": value})
+
+
+def test_only_what_was_verified_before_is_known_without_asking_and_it_still_expires_and_ends() -> None:
+    signer, now = Signer(), [time.time()]
+    keys, ended = Keys(signer), Ended()
+    verifier = TokenVerifier(keys, ended, clock=lambda: now[0])
+    token = signer.token(ANN)
+    with pytest.raises(NotAuthenticated):
+        verifier.verify_remembered(token)
+    assert keys.fetched == 0
+    verifier.verify(token)
+    assert verifier.verify_remembered(token).user_id == ANN
+    ended.all = True
+    with pytest.raises(NotAuthenticated, match="ended"):
+        verifier.verify_remembered(token)
+    ended.all = False
+    now[0] += 700
+    with pytest.raises(NotAuthenticated, match="expired"):
+        verifier.verify_remembered(token)
+
+
+class Ended(Revocations):
+    all = False
+
+    def check(self, caller: Caller) -> None:
+        if self.all and caller.user_id == ANN:
+            raise NotAuthenticated("This session has ended.", reason="signed_out")

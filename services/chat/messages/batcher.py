@@ -1,19 +1,22 @@
 """The send batcher: everything that waits becomes one SQL call, and a lone message never waits.
 
-There is no timer and no thread of its own. Of the request threads that want to write to a lane, the first becomes its
+There is no timer. Of the request threads that want to write to a lane, the first becomes its
 leader and runs the call for all who wait; those who come meanwhile wait for the next batch, and one of them leads it.
 So a batch is as large as the last call was slow, and a message that comes alone goes at once, in its own thread.
 
-A lane is chosen by the conversation, so that a row somebody holds locked stalls one lane and not the others, and two
-calls never wait for each other's rows in this process.
+What comes by the short road (``short_road.py``) has a ticket and no thread. It waits in the same lanes, and all that
+the worker's loop read in one round sets out together, led by one of a few threads or by a request thread that came
+first.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -29,25 +32,34 @@ BATCH_ITEMS = 100
 WAITING_ITEMS = 1_000  # of one lane
 WAIT_SECONDS = 20.0
 ATTEMPTS = 3  # of one item on its own
+LOOK_SECONDS = 1.0  # how often tickets are looked through for those that have waited so long
 ALONE_SECONDS = 6.0  # for all items of a batch that is sent one by one; then a locked row has held its threads enough
 BATCH_SIZES = Histogram(
     "pulse_send_batch_items", "Messages in one send_messages call", buckets=(1, 2, 5, 10, 20, 50, 100)
 )
 
+NOT_KNOWN = "It is not known whether this was sent. Send it again with the same id."
+
 Item = Any  # whatever send_batch takes
 Result = dict[str, Any]
+Outcome = Result | Exception
 SendBatch = Callable[[list[Item]], list[Result]]
+Tell = Callable[[list[tuple[Any, Outcome]]], None]
 
 log = structlog.get_logger()
 
 
 class _Waiting:
-    """One item on its way, and the thread that waits for it."""
+    """One item on its way, and the thread that waits for it; with a ticket there is none."""
 
-    def __init__(self, item: Item) -> None:
+    __slots__ = ("error", "item", "leads", "result", "ticket", "told", "until", "woken")
+
+    def __init__(self, item: Item, until: float = math.inf, ticket: object = None) -> None:
         self.item = item
-        self.woken = threading.Event()
-        self.leads = False
+        self.ticket = ticket
+        self.until = until
+        self.woken = threading.Event() if ticket is None else None
+        self.leads = self.told = False
         self.result: Result | None = None
         self.error: Exception | None = None
 
@@ -55,32 +67,70 @@ class _Waiting:
     def done(self) -> bool:
         return self.result is not None or self.error is not None
 
+    @property
+    def outcome(self) -> Outcome:
+        return self.error or self.result or Unavailable()
+
 
 class _Lane:
-    def __init__(self, send_batch: SendBatch, wait_seconds: float, alone_seconds: float) -> None:
-        self._send_batch = send_batch
+    def __init__(
+        self, send_batch: SendBatch, tell: Tell, threads: Executor, wait_seconds: float, alone_seconds: float
+    ) -> None:
+        self._send_batch, self._tell, self._threads = send_batch, tell, threads
         self._wait_seconds, self._alone_seconds = wait_seconds, alone_seconds
         self._lock = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
+        self._running: list[_Waiting] = []
         self._led = False
 
     def send(self, item: Item) -> Result:
-        mine = _Waiting(item)
+        mine = _Waiting(item, time.monotonic() + self._wait_seconds)
         with self._lock:
-            if len(self._waiting) >= WAITING_ITEMS:
-                raise SendQueueFull(retry_after_seconds=1)
-            self._waiting.append(mine)
+            self._append(mine)
             mine.leads, self._led = not self._led, True
         if not mine.leads:
             self._wait(mine)
-        if mine.leads:
-            self._lead()
+        if mine.leads and self._lead():
+            self._threads.submit(self._lead_on)
         if mine.error is not None:
             raise mine.error
         assert mine.result is not None
         return mine.result
 
+    def submit(self, item: Item, ticket: object) -> None:
+        mine = _Waiting(item, time.monotonic() + self._wait_seconds, ticket)
+        with self._lock:
+            self._append(mine)
+
+    def set_out(self) -> None:
+        if not self._waiting:
+            return
+        with self._lock:
+            if self._led or not self._waiting:
+                return
+            self._led = True
+        self._threads.submit(self._lead_on)
+
+    def give_up(self) -> None:
+        """Answers tickets that have waited too long, whatever becomes of them."""
+        now = time.monotonic()
+        with self._lock:
+            late = [one for one in (*self._running, *self._waiting) if one.ticket is not None and one.until < now]
+            late = [one for one in late if not one.told]
+            for one in late:
+                one.told = True
+            if late:
+                self._waiting = deque(one for one in self._waiting if not one.told)
+        if late:
+            self._tell([(one.ticket, Unavailable(NOT_KNOWN)) for one in late])
+
+    def _append(self, mine: _Waiting) -> None:
+        if len(self._waiting) >= WAITING_ITEMS:
+            raise SendQueueFull(retry_after_seconds=1)
+        self._waiting.append(mine)
+
     def _wait(self, mine: _Waiting) -> None:
+        assert mine.woken is not None
         if mine.woken.wait(self._wait_seconds):
             return
         with self._lock:
@@ -88,22 +138,36 @@ class _Lane:
                 return
             if mine in self._waiting:
                 self._waiting.remove(mine)
-        raise Unavailable("It is not known whether this was sent. Send it again with the same id.")
+        raise Unavailable(NOT_KNOWN)
 
-    def _lead(self) -> None:
-        """Runs one batch, which holds the leader's own item, and passes the lead on."""
+    def _lead_on(self) -> None:
+        while self._lead():
+            pass
+
+    def _lead(self) -> bool:
+        """Runs one batch, which holds the leader's own item, and passes the lead on.
+        True when whoever is next has no thread to take it."""
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_ITEMS, len(self._waiting)))]
+            self._running = batch
         try:
-            self._run(batch)
+            if batch:
+                self._run(batch)
         finally:
             with self._lock:
+                self._running = []
                 self._led = bool(self._waiting)
-                if self._led:
-                    self._waiting[0].leads = True
-                    self._waiting[0].woken.set()
+                next_one = self._waiting[0] if self._led else None
+                if next_one is not None and next_one.woken is not None:
+                    next_one.leads = True
+                    next_one.woken.set()
+                told = [one for one in batch if one.ticket is not None and not one.told]
             for waiting in batch:
-                waiting.woken.set()
+                if waiting.woken is not None:
+                    waiting.woken.set()
+            if told:
+                self._tell([(one.ticket, one.outcome) for one in told])
+        return next_one is not None and next_one.woken is None
 
     def _run(self, batch: list[_Waiting]) -> None:
         BATCH_SIZES.observe(len(batch))
@@ -148,13 +212,36 @@ class _Lane:
 
 
 class Batcher:
-    """``send_batch`` answers one result per item, in their order."""
+    """``send_batch`` answers one result per item, in their order; ``tell`` hears of those that came with a ticket."""
 
     def __init__(
-        self, send_batch: SendBatch, *, wait_seconds: float = WAIT_SECONDS, alone_seconds: float = ALONE_SECONDS
+        self,
+        send_batch: SendBatch,
+        tell: Tell = lambda _: None,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+        alone_seconds: float = ALONE_SECONDS,
     ) -> None:
-        self._lanes = [_Lane(send_batch, wait_seconds, alone_seconds) for _ in range(LANES)]
+        threads = ThreadPoolExecutor(LANES, "sends")  # it makes each when there is first something to do for it
+        self._lanes = [_Lane(send_batch, tell, threads, wait_seconds, alone_seconds) for _ in range(LANES)]
+        self._looked_at = time.monotonic()
 
     def send(self, conversation_id: UUID, item: Item) -> Result:
         """The item's result once its batch is committed. Raises SendQueueFull, Contention or Unavailable."""
-        return self._lanes[conversation_id.int % LANES].send(item)
+        return self._lane(conversation_id).send(item)
+
+    def submit(self, conversation_id: UUID, item: Item, ticket: object) -> None:
+        """Returns at once; nothing happens before ``set_out``. Raises SendQueueFull."""
+        self._lane(conversation_id).submit(item, ticket)
+
+    def set_out(self) -> None:
+        """Sends what was submitted."""
+        for lane in self._lanes:
+            lane.set_out()
+        if time.monotonic() - self._looked_at > LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            for lane in self._lanes:
+                lane.give_up()
+
+    def _lane(self, conversation_id: UUID) -> _Lane:
+        return self._lanes[conversation_id.int % LANES]

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from prometheus_client import Counter
 
 from services.chat.errors import AttachmentNotFound
-from services.chat.messages.batcher import Batcher
+from services.chat.messages.batcher import Batcher, Tell
 from services.chat.messages.schemas import SendRequest
 from services.chat.relay.pusher import Push, Pusher, current_request_id
 from shared.database import Database
@@ -36,7 +36,8 @@ class Sender:
     def __init__(self, database: Database, pusher: Pusher) -> None:
         self._database = database
         self._pusher = pusher
-        self._batcher = Batcher(self._send_batch)
+        self._batcher = Batcher(self._send_batch, lambda outcomes: self._tell(outcomes))
+        self._tell: Tell = lambda _: None
         self._directs: OrderedDict[tuple[UUID, str], UUID] = OrderedDict()
 
     def send(self, sender_id: UUID, request: SendRequest) -> tuple[int, dict[str, Any]]:
@@ -44,24 +45,28 @@ class Sender:
         if request.attachments:
             raise AttachmentNotFound()
         conversation_id = request.conversation_id or self._find_direct(sender_id, request.to or "")
-        result = self._batcher.send(
-            conversation_id,
-            Outgoing(
-                {
-                    "id": str(request.id or uuid4()),
-                    "sender_id": str(sender_id),
-                    "conversation_id": str(conversation_id),
-                    "content": request.content,
-                    "reply_to": str(request.reply_to) if request.reply_to else None,
-                    "request_hash": hash_request(conversation_id, request),
-                },
-                current_request_id(),
-            ),
-        )
-        SENDS.labels(str(result["status"])).inc()
-        if "code" in result:
-            raise DatabaseRefusal(result["status"], result["code"], {})
-        return result["status"], result["message"]
+        outgoing = make_outgoing(sender_id, conversation_id, request, current_request_id())
+        return read_result(self._batcher.send(conversation_id, outgoing))
+
+    def hear(self, tell: Tell) -> None:
+        """``tell`` is called with the outcomes of what was submitted, in another thread."""
+        self._tell = tell
+
+    def find_known(self, sender_id: UUID, request: SendRequest) -> UUID | None:
+        """The conversation it goes to, where no database need be asked and nothing is wrong with it."""
+        if request.attachments:
+            return None
+        return request.conversation_id or self._directs.get((sender_id, request.to or ""))
+
+    def submit(
+        self, sender_id: UUID, conversation_id: UUID, request: SendRequest, request_id: str, ticket: object
+    ) -> None:
+        """Sends it with the next ``set_out``. Raises SendQueueFull."""
+        outgoing = make_outgoing(sender_id, conversation_id, request, request_id)
+        self._batcher.submit(conversation_id, outgoing, ticket)
+
+    def set_out(self) -> None:
+        self._batcher.set_out()
 
     def open_direct(self, caller: UUID, recipient: str) -> tuple[UUID, bool]:
         """The direct conversation's id, and whether this call made it. Raises DatabaseRefusal."""
@@ -104,6 +109,28 @@ class Sender:
             ]
         )
         return results
+
+
+def make_outgoing(sender_id: UUID, conversation_id: UUID, request: SendRequest, request_id: str | None) -> Outgoing:
+    return Outgoing(
+        {
+            "id": str(request.id or uuid4()),
+            "sender_id": str(sender_id),
+            "conversation_id": str(conversation_id),
+            "content": request.content,
+            "reply_to": str(request.reply_to) if request.reply_to else None,
+            "request_hash": hash_request(conversation_id, request),
+        },
+        request_id,
+    )
+
+
+def read_result(result: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """(status, message) of one item's result. Raises DatabaseRefusal."""
+    SENDS.labels(str(result["status"])).inc()
+    if "code" in result:
+        raise DatabaseRefusal(result["status"], result["code"], {})
+    return result["status"], result["message"]
 
 
 def hash_request(conversation_id: UUID, request: SendRequest) -> str:

@@ -1,0 +1,112 @@
+"""The short road of a send: from the worker's loop to the batcher and back, without a thread of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from werkzeug.http import parse_cookie
+
+from services.chat.messages.batcher import Outcome
+from services.chat.messages.schemas import SendRequest
+from services.chat.messages.sending import Sender, read_result
+from services.chat.rate_limits import SendLimit
+from shared.caller import Identity
+from shared.errors import AppError
+from shared.logs import name_cause
+from shared.short_road import Replies, Reply, Request
+from shared.web import allow_origin, choose_request_id, name_pause, record
+
+ROUTES = {"POST /chat/send": "/chat/send", "POST /messages": "/messages"}
+HEADERS = {
+    "Content-Type": "application/json",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Vary": "Origin",
+}
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Trip:
+    """One request that is being answered."""
+
+    ticket: Any
+    route: str
+    began: float
+    user_id: str
+    request_id: str
+    origin: str | None
+
+
+class SendRoad:
+    """``POST /chat/send`` and its alias of callers whose token is known, to conversations that are."""
+
+    def __init__(self, identity: Identity, sender: Sender, limit: SendLimit) -> None:
+        self._identity = identity
+        self._sender = sender
+        self._limit = limit
+        self._reply: Callable[[Replies], None] = lambda _: None
+
+    def open(self, reply: Callable[[Replies], None]) -> None:
+        self._reply = reply
+        self._sender.hear(self._answer)
+
+    def take(self, request: Request, ticket: Any) -> bool:
+        began = time.perf_counter()
+        route = ROUTES.get(request.line)
+        headers = request.headers
+        if route is None or headers.get("Content-Type") != "application/json":
+            return False
+        try:
+            caller = self._identity.identify(
+                headers,
+                {} if "Authorization" in headers else parse_cookie(headers.get("Cookie")),
+                unsafe=True,
+                verify=self._identity.verifier.verify_remembered,
+            )
+            body = SendRequest.model_validate_json(request.body)
+            conversation_id = self._sender.find_known(caller.user_id, body)
+            if conversation_id is None or not self._limit.try_take(caller.user_id):
+                return False
+            request_id = choose_request_id(headers.get("X-Request-Id", ""))
+            trip = _Trip(ticket, route, began, str(caller.user_id), request_id, headers.get("Origin"))
+            self._sender.submit(caller.user_id, conversation_id, body, request_id, trip)
+        except (AppError, ValidationError):
+            return False
+        return True
+
+    def set_out(self) -> None:
+        self._sender.set_out()
+
+    def _answer(self, outcomes: list[tuple[_Trip, Outcome]]) -> None:
+        self._reply([(trip.ticket, self._make_reply(trip, outcome)) for trip, outcome in outcomes])
+
+    def _make_reply(self, trip: _Trip, outcome: Outcome) -> Reply:
+        headers = {**HEADERS, "X-Request-Id": trip.request_id, **allow_origin(trip.origin, self._identity.origins)}
+        status, body = _read(outcome, headers, trip.request_id)
+        seconds = time.perf_counter() - trip.began
+        record("POST", trip.route, status, seconds, user_id=trip.user_id, request_id=trip.request_id)
+        return Reply(status, headers, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _read(outcome: Outcome, headers: dict[str, str], request_id: str) -> tuple[int, dict[str, Any]]:
+    """Status and body; an error adds its own headers."""
+    try:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return read_result(outcome)
+    except Exception as caught:
+        error = caught if isinstance(caught, AppError) else AppError()
+        if error is not caught:
+            log.error("bug", exc_info=caught, request_id=request_id)
+    headers.update(name_pause(error))
+    if error.status >= 500:
+        log.warning("failed", error_code=error.code, cause=name_cause(error), request_id=request_id)
+    return error.status, error.body()

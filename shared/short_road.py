@@ -1,0 +1,107 @@
+"""A short road for requests that come most: read and answered in the worker's own loop, past its threads and Flask.
+
+Only what is plain and goes well is taken: one whole request of a kept-alive connection, of somebody known, with nothing
+wrong in it. Every doubt and every refusal goes the ordinary road with its bytes unread, so that what the contract says
+of them is said in one place. docs/decisions/0016.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any, NamedTuple, Protocol
+
+from flask import Flask
+
+EXTENSION = "pulse.short_road"
+HEADER_BYTES = 8_000  # gunicorn's own limits, and its errors, are above
+REQUEST_BYTES = 65_536
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,6})[ \t]*\r\n", re.IGNORECASE)
+FIELD = re.compile(r"([A-Za-z0-9-]+):[ \t]*([\x20-\x7e]*?)[ \t]*")
+# What changes where a request ends, or who answers it; and what asks for more than an answer.
+ODD = frozenset({"Transfer-Encoding", "Connection", "Expect", "Upgrade", "Te", "Trailer", "Content-Encoding"})
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Replies = list[tuple[Any, Reply]]
+"""Each with the ticket its request came with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``line`` is "POST /chat/send"; header names are written Like-This."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class ShortRoad(Protocol):
+    """Called in the worker's loop: nothing here may wait."""
+
+    def open(self, reply: Callable[[Replies], None]) -> None:
+        """``reply`` may be called from any thread, once for each ticket."""
+
+    def take(self, request: Request, ticket: Any) -> bool:
+        """Whether it will be answered. False: the ordinary road."""
+
+    def set_out(self) -> None:
+        """All that could be read was taken; also called once a second."""
+
+
+def install_short_road(app: Flask, road: ShortRoad) -> None:
+    app.extensions[EXTENSION] = road
+
+
+def read_request(data: bytes) -> Request | None:
+    """One whole HTTP/1.1 request with a body and nothing after it, or None for anything else."""
+    end = data.find(b"\r\n\r\n", 0, HEADER_BYTES)
+    if end < 0:
+        return None
+    first, *fields = data[:end].decode("latin-1").split("\r\n")
+    if not first.endswith(" HTTP/1.1"):
+        return None
+    headers: dict[str, str] = {}
+    for field in fields:
+        found = FIELD.fullmatch(field)
+        if found is None:
+            return None
+        name = found[1].title()
+        if name in headers or (name in ODD and (name, found[2].lower()) != ("Connection", "keep-alive")):
+            return None
+        headers[name] = found[2]
+    length = headers.get("Content-Length", "")
+    if "Host" not in headers or not length.isascii() or not length.isdigit() or int(length) != len(data) - end - 4:
+        return None
+    return Request(first[:-9], headers, data[end + 4 :])
+
+
+def wants_more(data: bytes) -> bool:
+    """Whether it is the beginning of what may become one: many clients write a request's head and its body apart."""
+    if not data.startswith(b"POST "):
+        return False
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return len(data) < HEADER_BYTES
+    length = LENGTH.search(data, 0, end + 2)
+    if length is None or b"expect:" in data[:end].lower():  # who expects an answer to the head sends nothing before it
+        return False
+    return len(data) < end + 4 + int(length[1]) <= REQUEST_BYTES
+
+
+def frame(reply: Reply, *, closes: bool) -> bytes:
+    """The reply as bytes."""
+    lines = [f"HTTP/1.1 {reply.status} {PHRASES.get(reply.status, 'Unknown')}", f"Date: {formatdate(usegmt=True)}"]
+    lines.append("Connection: close" if closes else "Connection: keep-alive")
+    lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+    lines += [f"Content-Length: {len(reply.body)}", "", ""]
+    return "\r\n".join(lines).encode("latin-1") + reply.body
