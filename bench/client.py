@@ -79,12 +79,12 @@ class LoadFailed(Exception):
 class Load:
     """One load client: sockets, and senders beside them, in one thread on ``cores``. Use it as a context."""
 
-    def __init__(self, folder: Path, guard: Guard, cores: set[int]) -> None:
+    def __init__(self, folder: Path, guard: Guard, cores: set[int], program: Path | None = None) -> None:
         self._folder, self._guard = folder, guard
         self._files = 0
         with on_cores(cores):
             self._process = subprocess.Popen(
-                [str(compile_load())],
+                [str(compile_load(program))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
