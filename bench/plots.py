@@ -37,7 +37,7 @@ def make_plot(rows: Sequence[Row]) -> str:
             body.append(_text(LABEL + width + 6, at + 12, format_figure(value)))
             at += BAR
         at += 12
-    for (series, unit), found in find_series(rows).items():
+    for series, unit, found in _lines(rows):
         valid = [row for row in found if row.is_valid]
         if valid:
             body.append(_text(8, at + 14, f"{series}: {unit.name} ({unit.better} is better)", bold=True))
@@ -57,6 +57,11 @@ def _bars(rows: Sequence[Row]) -> list[tuple[str, Unit, list[Row]]]:
             if not own or own[0].unit == row.unit:
                 own.append(row)
     return [(measure, own[0].unit, own) for measure, own in measures.items()]
+
+
+def _lines(rows: Sequence[Row]) -> list[tuple[str, Unit, list[Row]]]:
+    """The first two units of each series."""
+    return [(series, unit, own) for series, units in find_series(rows).items() for unit, own in list(units.items())[:2]]
 
 
 def _make_lines(rows: Sequence[Row], top: int) -> list[str]:

@@ -77,7 +77,7 @@ def _make_table(measures: Mapping[str, Sequence[Row]]) -> str:
             cells = {row.unit: row for row in found if row.subject == subject}
             first = cells.get(units[0])
             ratios = [f"{first.ratios[name]:.2f}" if first and name in first.ratios else "" for name in references]
-            shown = [_show(cells.get(unit), ranged=not unit.name.startswith(("CPU", "%"))) for unit in units]
+            shown = [_show(cells.get(unit), ranged=not is_aside(unit)) for unit in units]
             lines.append([measure, name_subject(subject), *shown, *ratios])
             measure = ""
     return _table(head, lines)
@@ -99,30 +99,40 @@ def _show(row: Row | None, *, ranged: bool) -> str:
 
 
 def _make_growth(rows: Sequence[Row]) -> list[str]:
-    """For each series the first unit of each subject, by size, and by how much more it is at the end."""
+    """For each series a table: subjects and units by size, and by how much more it is at the end."""
     tables = []
-    for (series, unit), found in find_series(rows).items():
+    for series, units in find_series(rows).items():
+        found = [row for own in units.values() for row in own]
         sizes = sorted({row.at for row in found if row.at is not None})
         lines = []
-        for subject in dict.fromkeys(row.subject for row in found):
-            medians = {row.at: row.median for row in found if row.subject == subject and row.is_valid}
-            cells = [format_figure(value) if (value := medians.get(size)) is not None else "invalid" for size in sizes]
-            first, last = medians.get(sizes[0]), medians.get(sizes[-1])
-            slope = f"× {last / first:.2f}" if first and last else ""
-            lines.append([name_subject(subject), *cells, slope])
-        head = [f"{series}: {unit.name}", *(f"{size:,.0f}" for size in sizes), f"for × {sizes[-1] / sizes[0]:,.0f}"]
+        for unit, own in units.items():
+            for subject in dict.fromkeys(row.subject for row in own):
+                medians = {row.at: row.median for row in own if row.subject == subject and row.is_valid}
+                cells = [format_figure(one) if (one := medians.get(size)) is not None else "invalid" for size in sizes]
+                first, last = medians.get(sizes[0]), medians.get(sizes[-1])
+                slope = f"× {last / first:.2f}" if first and last else ""
+                lines.append([name_subject(subject), unit.name, *cells, slope])
+        head = [f"growth: {series}", "", *(f"{size:,.0f}" for size in sizes), f"for × {sizes[-1] / sizes[0]:,.0f}"]
         tables.append(_table(head, lines))
     return tables
 
 
-def find_series(rows: Sequence[Row]) -> dict[tuple[str, Unit], list[Row]]:
-    """Rows of the first unit of each series; only where there are several sizes."""
-    first: dict[str, Unit] = {}
-    found: dict[tuple[str, Unit], list[Row]] = {}
+def find_series(rows: Sequence[Row]) -> dict[str, dict[Unit, list[Row]]]:
+    """By series and unit, where there are several sizes. One unit of each kind: the first in ms, the first a second."""
+    found: dict[str, dict[Unit, list[Row]]] = {}
     for row in rows:
-        if row.series and row.at is not None and row.unit.name and first.setdefault(row.series, row.unit) == row.unit:
-            found.setdefault((row.series, row.unit), []).append(row)
-    return {key: own for key, own in found.items() if len({row.at for row in own}) > 1}
+        if row.series and row.at is not None and row.unit.name and not is_aside(row.unit):
+            units = found.setdefault(row.series, {})
+            if row.unit in units or row.unit.name.split()[0] not in {unit.name.split()[0] for unit in units}:
+                units.setdefault(row.unit, []).append(row)
+    return {
+        series: units for series, units in found.items() if len({row.at for own in units.values() for row in own}) > 1
+    }
+
+
+def is_aside(unit: Unit) -> bool:
+    """What explains a figure rather than is one."""
+    return unit.name.startswith(("CPU", "%"))
 
 
 def format_figure(value: float) -> str:
