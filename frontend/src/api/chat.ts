@@ -1,5 +1,5 @@
 import type { Http } from "./http";
-import type { Changes, Conversation, ConversationPage, History, Member, Members, Message, PresenceList, ReadPosition } from "./types";
+import type { Changes, Conversation, ConversationPage, History, Matches, Member, Members, Message, PresenceList, ReadPosition } from "./types";
 
 /** Whom a message is for: a conversation, or a person nobody has written to yet. */
 export type Target = { conversation_id: string } | { to: string };
@@ -32,6 +32,11 @@ export class ChatApi {
     return this.#http.send("/chat/history", { query: { conversation_id: conversationId, before, limit } });
   }
 
+  /** Ascending, from the first one above `after`. */
+  historyAfter(conversationId: string, after: number, limit: number): Promise<History> {
+    return this.#http.send("/chat/history", { query: { conversation_id: conversationId, after, limit } });
+  }
+
   historyWith(userId: string): Promise<History> {
     return this.#http.send("/chat/history", { query: { with: userId, limit: 1 } });
   }
@@ -44,6 +49,11 @@ export class ChatApi {
     const { id, content, target, replyTo } = draft;
     const body = { id, content, ...target, ...(replyTo === null ? {} : { reply_to: replyTo }) };
     return this.#http.send("/chat/send", { method: "POST", body, timeoutMs: 10_000 });
+  }
+
+  /** What was said in our conversations, newest first; `conversationId`: in one of them only. */
+  search(words: string, conversationId: string | null, cursor: string | null, signal: AbortSignal): Promise<Matches> {
+    return this.#http.send("/search", { query: { q: words, conversation_id: conversationId, cursor }, signal });
   }
 
   message(id: string): Promise<Message> {

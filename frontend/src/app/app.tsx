@@ -34,7 +34,7 @@ function Gate({ client }: { client: Client }): ReactElement {
 
   useEffect(() => {
     if (signedIn && route.page === "login") getRouter().go(route.next, { replace: true });
-    else if (!signedIn && route.page !== "login") getRouter().go(paths.login(location.pathname), { replace: true });
+    else if (!signedIn && route.page !== "login") getRouter().go(paths.login(location.pathname + location.search), { replace: true });
   }, [signedIn, route]);
 
   useEffect(() => {

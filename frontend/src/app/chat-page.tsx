@@ -1,8 +1,9 @@
-import { useCallback, useEffect, useState, type ReactElement } from "react";
+import { useCallback, useState, type ReactElement } from "react";
 import { AccountBar } from "../features/account/account-bar";
 import { drafts } from "../features/composer/drafts";
 import { ConnectionBanner } from "../features/connection/banner";
 import { ConversationList } from "../features/conversation-list/conversation-list";
+import { SearchButton } from "../features/search/search-button";
 import { getRouter, paths } from "../lib/router";
 import { useClient, useLive } from "../state/context";
 import { Button } from "../ui/button";
@@ -12,6 +13,7 @@ import { useStore } from "../ui/use-store";
 import { Dialogs, type Open } from "./dialogs";
 import { Pane } from "./pane";
 import { QuietNotice } from "./quiet-notice";
+import { useShortcuts } from "./use-shortcuts";
 import { useTitle } from "./use-title";
 import styles from "./chat-page.module.css";
 
@@ -20,9 +22,11 @@ export function ChatPage(): ReactElement {
   const live = useLive();
   const { session } = useClient();
   const [open, setOpen] = useState<Open>(null);
-  const search = useCallback(() => setOpen({ kind: "search" }), []);
+  const findPeople = useCallback(() => setOpen({ kind: "people" }), []);
+  const search = useCallback(() => setOpen({ kind: "search", scoped: false }), []);
+  const searchHere = useCallback(() => setOpen({ kind: "search", scoped: true }), []);
   const details = useCallback((id: string) => setOpen({ kind: "details", id }), []);
-  useShortcut(search);
+  useShortcuts(findPeople, search);
   useTitle(route);
 
   async function signOut(scope: "local" | "global" | "gone"): Promise<void> {
@@ -34,7 +38,8 @@ export function ChatPage(): ReactElement {
     drafts.forget(live.chat.me.id);
   }
 
-  const selected = route.page === "conversation" ? route.id : route.page === "person" ? (live.chat.conversations.findDirect(route.userId)?.id ?? null) : null;
+  const { list } = useStore(live.chat.conversations);
+  const selected = list.find((one) => (route.page === "conversation" && one.id === route.id) || (route.page === "person" && one.peer?.id === route.userId)) ?? null;
   return (
     <div className={styles.page} data-pane={route.page === "chat" ? "list" : "conversation"}>
       <ConnectionBanner />
@@ -44,39 +49,23 @@ export function ChatPage(): ReactElement {
             <h1>
               <Wordmark />
             </h1>
-            <Button look="quiet" className={styles.new ?? ""} onClick={search} title="New message (Ctrl K)">
+            <Button look="quiet" className={styles.new ?? ""} onClick={findPeople} title="New message (Ctrl K)">
               <Icon name="compose" size={18} />
               New message
             </Button>
           </div>
+          <SearchButton onOpen={search} />
           <div className={styles.list}>
-            <ConversationList selectedId={selected} onNew={search} />
+            <ConversationList selectedId={selected?.id ?? null} onNew={findPeople} />
           </div>
           <AccountBar onSignOut={signOut} />
         </nav>
         <div className={styles.pane}>
-          <Pane route={route} onNew={search} onDetails={details} />
+          <Pane route={route} onNew={findPeople} onDetails={details} onSearch={searchHere} />
         </div>
       </main>
       <QuietNotice />
-      <Dialogs open={open} onOpen={setOpen} />
+      <Dialogs open={open} onOpen={setOpen} selected={selected} />
     </div>
   );
-}
-
-/** Ctrl+K, or ⌘K: find somebody. */
-function useShortcut(search: () => void): void {
-  useEffect(() => {
-    const stop = new AbortController();
-    window.addEventListener(
-      "keydown",
-      (event) => {
-        if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
-        event.preventDefault();
-        search();
-      },
-      { signal: stop.signal },
-    );
-    return () => stop.abort();
-  }, [search]);
 }

@@ -1,13 +1,12 @@
 import { useEffect, useRef, type ReactElement } from "react";
 import type { User } from "../api/types";
-import { paths } from "../lib/router";
 import { lastSeen } from "../lib/times";
 import { useLive } from "../state/context";
 import type { Summary } from "../state/summary";
 import { Avatar } from "../ui/avatar";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
-import { Link } from "../ui/link";
+import { PaneHeader } from "../ui/pane-header";
 import { useStore } from "../ui/use-store";
 import styles from "./conversation-pane.module.css";
 
@@ -16,9 +15,10 @@ interface Props {
   person: User | null;
   title: string;
   onDetails: (conversationId: string) => void;
+  onSearch: () => void;
 }
 
-export function ConversationHeader({ summary, person, title, onDetails }: Props): ReactElement {
+export function ConversationHeader({ summary, person, title, onDetails, onSearch }: Props): ReactElement {
   const { chat } = useLive();
   const presence = useStore(chat.presence).get(person?.id ?? "");
   const heading = useRef<HTMLHeadingElement>(null);
@@ -32,10 +32,7 @@ export function ConversationHeader({ summary, person, title, onDetails }: Props)
   }, []);
 
   return (
-    <header className={styles.header}>
-      <Link className={styles.back} href={paths.chat} aria-label="Back to conversations">
-        <Icon name="back" size={24} />
-      </Link>
+    <PaneHeader>
       <Avatar id={person?.id ?? summary?.id ?? ""} name={title} online={online} size="small" group={group !== null} />
       <div className={styles.who}>
         <h1 ref={heading} tabIndex={-1} className={styles.title} dir="auto">
@@ -43,12 +40,19 @@ export function ConversationHeader({ summary, person, title, onDetails }: Props)
         </h1>
         {status !== "" && <p className={styles.status}>{status}</p>}
       </div>
-      {group !== null && (
-        <Button look="icon" className={styles.details ?? ""} aria-label="Group details" title="Group details" onClick={() => onDetails(group.id)}>
-          <Icon name="people" size={22} />
-        </Button>
-      )}
-    </header>
+      <div className={styles.tools}>
+        {summary !== null && (
+          <Button look="icon" aria-label="Search in this conversation" title="Search in this conversation" onClick={onSearch}>
+            <Icon name="search" size={21} />
+          </Button>
+        )}
+        {group !== null && (
+          <Button look="icon" aria-label="Group details" title="Group details" onClick={() => onDetails(group.id)}>
+            <Icon name="people" size={22} />
+          </Button>
+        )}
+      </div>
+    </PaneHeader>
   );
 }
 

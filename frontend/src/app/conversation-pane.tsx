@@ -10,6 +10,7 @@ import { Beginning } from "./beginning";
 import { ConversationHeader } from "./conversation-header";
 import { DeleteMessage } from "./delete-message";
 import { TypingLine } from "./typing-line";
+import { useArrival } from "./use-arrival";
 import { useWriting } from "./use-writing";
 import { Writer } from "./writer";
 import styles from "./conversation-pane.module.css";
@@ -20,18 +21,23 @@ interface Props {
   summary: Summary | null;
   /** The other side of a direct conversation. */
   person: User | null;
+  /** The message to begin at. */
+  messageId: string | null;
   /** Opens what there is to know of a group. */
   onDetails: (conversationId: string) => void;
+  /** Looks for something that was said in it. */
+  onSearch: () => void;
 }
 
-export function ConversationPane({ lane, summary, person, onDetails }: Props): ReactElement {
+export function ConversationPane({ lane, summary, person, messageId, onDetails, onSearch }: Props): ReactElement {
   const { chat } = useLive();
   const all = useStore(chat.outbox);
   const unsent = useMemo(() => all.filter((one) => one.lane === lane), [all, lane]);
   const id = summary?.id;
-  const timeline = useMemo(() => (id === undefined ? null : (chat.conversations.find(id)?.open() ?? null)), [chat, id]);
+  const place = useMemo(() => (id === undefined ? null : (chat.conversations.find(id)?.openPlace() ?? null)), [chat, id]);
+  const finding = useArrival(place, id ?? null, messageId);
   const title = person?.name ?? (summary === null ? "" : titleOf(summary));
-  const desk = useWriting(timeline);
+  const desk = useWriting(place?.timeline ?? null);
   const send = (content: string, replyTo: string | null): void => chat.send(lane, id === undefined ? { to: person?.id ?? "" } : { conversation_id: id }, content, replyTo);
   const beginning = <Beginning id={person?.id ?? id ?? ""} name={title} group={summary?.kind === "group" ? summary : null} since={summary?.created_at ?? null} />;
 
@@ -50,9 +56,9 @@ export function ConversationPane({ lane, summary, person, onDetails }: Props): R
 
   return (
     <section className={styles.pane} aria-label={title}>
-      <ConversationHeader summary={summary} person={person} title={title} onDetails={onDetails} />
-      {summary !== null && timeline !== null ? (
-        <TimelineView summary={summary} timeline={timeline} unsent={unsent} actions={desk.actions} beginning={beginning} />
+      <ConversationHeader summary={summary} person={person} title={title} onDetails={onDetails} onSearch={onSearch} />
+      {summary !== null && place !== null ? (
+        <TimelineView summary={summary} place={place} finding={finding} unsent={unsent} actions={desk.actions} beginning={beginning} />
       ) : (
         <FirstTimeline unsent={unsent} beginning={beginning} />
       )}

@@ -1,25 +1,45 @@
-import { useEffect, useMemo, type ReactElement } from "react";
+import { useEffect, useMemo, useState, type ReactElement } from "react";
 import { GroupPanel } from "../features/groups/group-panel";
 import { AddPeopleDialog } from "../features/people-search/add-people-dialog";
 import { GroupDialog } from "../features/people-search/group-dialog";
 import { PeopleDialog } from "../features/people-search/people-dialog";
+import { SearchDialog } from "../features/search/search-dialog";
 import { getRouter, paths } from "../lib/router";
 import { useLive } from "../state/context";
+import { titleOf, type Summary } from "../state/summary";
 import { useStore } from "../ui/use-store";
 
-export type Open = { kind: "search" } | { kind: "group" } | { kind: "details"; id: string; adding?: boolean } | null;
+export type Open = { kind: "people" } | { kind: "group" } | { kind: "search"; scoped: boolean } | { kind: "details"; id: string; adding?: boolean } | null;
 
 interface Props {
   open: Open;
   onOpen: (open: Open) => void;
+  /** The conversation that is shown. */
+  selected: Summary | null;
 }
 
 /** What stands before the chat page, one at a time. */
-export function Dialogs({ open, onOpen }: Props): ReactElement | null {
+export function Dialogs({ open, onOpen, selected }: Props): ReactElement | null {
   const { chat } = useLive();
+  const [sought, setSought] = useState("");
   const close = (): void => onOpen(null);
   if (open === null) return null;
   if (open.kind === "details") return <Details {...open} onOpen={onOpen} />;
+  if (open.kind === "search") {
+    return (
+      <SearchDialog
+        here={selected === null ? null : { id: selected.id, title: titleOf(selected) }}
+        scoped={open.scoped}
+        text={sought}
+        onText={setSought}
+        onClose={close}
+        onOpen={(message) => {
+          close();
+          getRouter().go(paths.message(message.conversation_id, message.id), { replace: message.conversation_id === selected?.id });
+        }}
+      />
+    );
+  }
   if (open.kind === "group") {
     return (
       <GroupDialog

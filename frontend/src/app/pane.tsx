@@ -12,10 +12,11 @@ interface Props {
   route: Route;
   onNew: () => void;
   onDetails: (conversationId: string) => void;
+  onSearch: () => void;
 }
 
 /** What the address asks for: nothing yet, a conversation, or a person to write to. */
-export function Pane({ route, onNew, onDetails }: Props): ReactElement {
+export function Pane({ route, onNew, onDetails, onSearch }: Props): ReactElement {
   const summary = useSummary(route);
   const person = usePerson(route, summary);
   const { chat } = useLive();
@@ -25,11 +26,11 @@ export function Pane({ route, onNew, onDetails }: Props): ReactElement {
   if (summary !== null) {
     // One key for a direct conversation before and after its first message: the composer keeps text and focus.
     const lane = summary.peer === null ? `conversation:${summary.id}` : `user:${summary.peer.id}`;
-    return <ConversationPane key={lane} lane={lane} summary={summary} person={summary.peer} onDetails={onDetails} />;
+    return <ConversationPane key={lane} lane={lane} summary={summary} person={summary.peer} messageId={route.page === "conversation" ? (route.message ?? null) : null} onDetails={onDetails} onSearch={onSearch} />;
   }
   if (person.status === "new" && route.page === "person") {
     const lane = `user:${route.userId}`;
-    return <ConversationPane key={lane} lane={lane} summary={null} person={person.user} onDetails={onDetails} />;
+    return <ConversationPane key={lane} lane={lane} summary={null} person={person.user} messageId={null} onDetails={onDetails} onSearch={onSearch} />;
   }
   const former = route.page === "conversation" ? chat.conversations.formerName(route.id) : null;
   if (former !== null) return <Missing former={former} />;

@@ -9,9 +9,12 @@ describe("an address", () => {
     ["/chat", { page: "chat" }],
     ["/chat/", { page: "chat" }],
     [`/chat/${ID}`, { page: "conversation", id: ID }],
+    [`/chat/${ID}?message=${ID}`, { page: "conversation", id: ID, message: ID }],
+    [`/chat/${ID}?message=x`, { page: "conversation", id: ID }],
     [`/chat/with/${ID}`, { page: "person", userId: ID }],
     ["/login", { page: "login", next: "/chat" }],
     [`/login?next=/chat/with/${ID}`, { page: "login", next: `/chat/with/${ID}` }],
+    [`/login?next=${encodeURIComponent(`/chat/${ID}?message=${ID}`)}`, { page: "login", next: `/chat/${ID}?message=${ID}` }],
   ])("%s is a page", (address, route) => expect(parseRoute(address)).toEqual(route));
 
   it.each(["/nothing", "/chat/not-an-id", "/chat/with", `/chat/${ID}/more`, "/login/x"])("%s is not", (address) =>

@@ -4,7 +4,7 @@ import { Store } from "./store";
 export type Route =
   | { page: "login"; next: string }
   | { page: "chat" }
-  | { page: "conversation"; id: string }
+  | { page: "conversation"; id: string; message?: string }
   | { page: "person"; userId: string }
   | { page: "people" }
   | { page: "not-found" };
@@ -13,6 +13,7 @@ export const paths = {
   chat: "/chat",
   people: "/people",
   conversation: (id: string) => `/chat/${id}`,
+  message: (conversationId: string, id: string) => `/chat/${conversationId}?message=${id}`,
   person: (userId: string) => `/chat/with/${userId}`,
   login: (next: string) => (next === "/chat" ? "/login" : `/login?next=${encodeURIComponent(next)}`),
 };
@@ -25,13 +26,16 @@ export function parseRoute(address: string): Route {
   if (first === "people" && second === undefined) return { page: "people" };
   if ((first === undefined || first === "chat") && second === undefined) return { page: "chat" };
   if (first === "chat" && second === "with" && third !== undefined && isId(third)) return { page: "person", userId: third };
-  if (first === "chat" && second !== undefined && third === undefined && isId(second)) return { page: "conversation", id: second };
+  if (first === "chat" && second !== undefined && third === undefined && isId(second)) {
+    const message = url.searchParams.get("message");
+    return { page: "conversation", id: second, ...(message !== null && isId(message) ? { message } : {}) };
+  }
   return { page: "not-found" };
 }
 
 /** Only our own chat pages: a crafted login link must not lead anywhere else. */
 function safeNext(next: string | null): string {
-  return next !== null && /^\/(people|chat(\/(with\/)?[0-9a-f-]{36})?)$/i.test(next) ? next : "/chat";
+  return next !== null && /^\/(people|chat(\/(with\/)?[0-9a-f-]{36}(\?message=[0-9a-f-]{36})?)?)$/i.test(next) ? next : "/chat";
 }
 
 class Router extends Store<Route> {

@@ -1,6 +1,6 @@
 import type { AuthApi } from "../api/auth";
 import type { ChatApi, Target } from "../api/chat";
-import type { LogEvent, Presence as PresenceShape, ReadEvent, TypingEvent, User, UserEvent } from "../api/types";
+import type { LogEvent, Matches, Presence as PresenceShape, ReadEvent, TypingEvent, User, UserEvent } from "../api/types";
 import { backoffMs } from "../lib/backoff";
 import { CatchUp } from "./catch-up";
 import { Conversations } from "./conversations";
@@ -109,6 +109,16 @@ export class Chat {
     if (held !== null) return held.id;
     const id = (await this.#api.historyWith(userId)).messages[0]?.conversation_id;
     return id === undefined ? null : ((await this.conversations.ensure(id))?.id ?? null);
+  }
+
+  /** A page of messages with these words, newest first. Who wrote them, and where, is going to be known. */
+  async search(words: string, conversationId: string | null, cursor: string | null, signal: AbortSignal): Promise<Matches> {
+    const page = await this.#api.search(words, conversationId, cursor, signal);
+    for (const { message } of page.matches) {
+      this.people.want(message.sender_id);
+      this.conversations.ensure(message.conversation_id).catch(() => undefined); // shown without its name until then
+    }
+    return page;
   }
 
   stop(): void {

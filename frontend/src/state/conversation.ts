@@ -1,11 +1,14 @@
 import type { ChatApi } from "../api/chat";
 import { isStatus } from "../api/errors";
-import type { Conversation as Shape, LogEvent } from "../api/types";
+import type { Conversation as Shape, History, LogEvent } from "../api/types";
 import { EventLog } from "./event-log";
 import { Members } from "./members";
 import { noteOf, type Note } from "./notes";
+import { Place } from "./place";
+import { PAGE_SIZE, type FetchNotes } from "./stretch";
 import { applyToSummary, summaryOf, type Summary } from "./summary";
-import { PAGE_SIZE, Timeline } from "./timeline";
+import { Timeline } from "./timeline";
+import { Visit } from "./visit";
 
 const GROUP_SPREAD_MS = 2_000;
 const FIRST_MEMBERS = 50;
@@ -28,6 +31,7 @@ export class Conversation {
   readonly #ports: ConversationPorts;
   #summary: Summary;
   #timeline: Timeline | null = null;
+  #place: Place | null = null;
   #members: Members | null = null;
 
   constructor(shape: Shape, ports: ConversationPorts) {
@@ -55,18 +59,23 @@ export class Conversation {
 
   /** The timeline, loaded at the first call. What its first page already holds counts as expected events. */
   open(): Timeline {
-    this.#timeline ??= new Timeline(
-      (before) => this.#ports.api.history(this.id, before, PAGE_SIZE).catch((error: unknown) => this.#refused(error)),
-      this.#summary.kind === "group" ? (after, upTo) => this.#readNotes(after, upTo) : null,
-    );
-    const timeline = this.#timeline;
-    if (timeline.getSnapshot().status !== "ready") {
-      timeline.load().then(
-        (seq) => this.log.expect(seq),
-        () => undefined, // shown as the timeline's own state, with a button to try again
-      );
-    }
-    return timeline;
+    this.#timeline ??= new Timeline((before) => this.#page(before), this.#fetchNotes());
+    // A failure shows as the timeline's own state, with a button to try again.
+    this.#load(this.#timeline).catch(() => undefined);
+    return this.#timeline;
+  }
+
+  /** Where in its history somebody reads; its timeline is opened with it. */
+  openPlace(): Place {
+    const timeline = this.open();
+    this.#place ??= new Place({
+      conversationId: this.id,
+      timeline,
+      ready: () => this.#load(timeline),
+      message: (id) => this.#ports.api.message(id),
+      visit: (seq) => new Visit(seq, (before) => this.#page(before), (after) => this.#pageAfter(after), this.#fetchNotes()),
+    });
+    return this.#place;
   }
 
   /** Everybody in it, page by page, kept by its events from then on. */
@@ -95,13 +104,32 @@ export class Conversation {
   }
 
   #apply(event: LogEvent): void {
-    if ("message" in event.data) this.#timeline?.merge(event.data.message);
+    if ("message" in event.data) {
+      this.#timeline?.merge(event.data.message);
+      this.#place?.merge(event.data.message);
+    }
     const note = noteOf(event);
     if (note !== null) this.#timeline?.note(note);
     this.#members?.apply(event);
     // A snapshot may already count what the log still brings.
     if (event.seq > this.#summary.last_seq) this.update(applyToSummary(this.#summary, event, this.#ports.me));
     this.#ports.applied(event);
+  }
+
+  async #load(timeline: Timeline): Promise<void> {
+    if (timeline.getSnapshot().status !== "ready") this.log.expect(await timeline.load());
+  }
+
+  #page(before: number | null): Promise<History> {
+    return this.#ports.api.history(this.id, before, PAGE_SIZE).catch((error: unknown) => this.#refused(error));
+  }
+
+  #pageAfter(after: number): Promise<History> {
+    return this.#ports.api.historyAfter(this.id, after, PAGE_SIZE).catch((error: unknown) => this.#refused(error));
+  }
+
+  #fetchNotes(): FetchNotes | null {
+    return this.#summary.kind === "group" ? (after, upTo) => this.#readNotes(after, upTo) : null;
   }
 
   #refused(error: unknown): never {
@@ -112,6 +140,7 @@ export class Conversation {
   async #reload(): Promise<number> {
     const shape = await this.#ports.api.conversation(this.id);
     const position = (await this.#timeline?.reload()) ?? shape.last_seq;
+    await this.#place?.reload();
     this.adopt(shape);
     this.#members?.reload();
     return Math.min(position, shape.last_seq);

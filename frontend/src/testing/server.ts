@@ -54,6 +54,17 @@ export class FakeChat {
         const page = all.slice(-limit);
         return { conversation_id: "", messages: page, has_more: all.length > page.length, last_seq: this.lastSeq };
       },
+      historyAfter: async (_id: string, after: number, limit: number): Promise<History> => {
+        await this.#ask(`history after ${after}`);
+        const all = this.messages().filter((message) => message.seq > after);
+        return { conversation_id: "", messages: all.slice(0, limit), has_more: all.length > limit, last_seq: this.lastSeq };
+      },
+      message: async (id: string): Promise<Message> => {
+        await this.#ask(`message ${id}`);
+        const found = this.messages().find((message) => message.id === id);
+        if (found === undefined) throw new ApiError(404, "message_not_found", "There is no such message.");
+        return found;
+      },
       changes: async (_id: string, after: number): Promise<Changes> => {
         await this.#ask(`changes ${after}`);
         const reset = this.lastSeq - after > this.resetAfter;

@@ -7,7 +7,7 @@ interface Props {
   title: string;
   onClose: () => void;
   /** `drawer` stands at the right edge, for what belongs to the page beside it; `small` is no page of its own on phones. */
-  look?: "plain" | "drawer" | "small";
+  look?: "plain" | "wide" | "drawer" | "small";
   /** What has the focus at first; else the browser chooses. */
   first?: RefObject<HTMLElement | null>;
   /** Stays open, whatever is pressed. */

@@ -18,37 +18,48 @@ import styles from "./timeline.module.css";
 
 interface Props {
   items: readonly Item[];
+  /** What stands at the conversation's end; the same, unless `items` are those around an older message. */
+  latest: readonly Item[];
+  /** The message to begin at. */
+  target: { id: string } | null;
   /** Null while nobody has written to this person yet. */
   conversation: Summary | null;
   seenSeq: number;
   busy: boolean;
   top: ReactNode;
+  bottom?: ReactNode;
   onNearTop: () => void;
+  onNearBottom: () => void;
+  /** The newest is wanted. */
+  onNewest: () => void;
   actions: MessageActions | null;
 }
 
 /** The scrolling log of messages: sticks to the newest, holds still while older ones are read. */
-export function Log({ items, conversation, seenSeq, busy, top, onNearTop, actions }: Props): ReactElement {
+export function Log({ items, latest, target, conversation, seenSeq, busy, top, bottom, onNearTop, onNearBottom, onNewest, actions }: Props): ReactElement {
   const { chat } = useLive();
   const me = chat.me.id;
   const people = useStore(chat.people);
   const attention = useAttention();
-  const line = useUnreadLine(conversation, attention, items, me);
+  const line = useUnreadLine(conversation, attention, latest, me);
   const rows = useMemo(() => rowsOf(items, me, line), [items, me, line]);
-  const nearTop = useRef(onNearTop);
-  useEffect(() => {
-    nearTop.current = onNearTop;
+  const { scroller, content, atBottom, onScroll, toBottom, reveal } = useScroll({
+    version: rows,
+    ended: items === latest,
+    target,
+    onNearTop: useLatest(onNearTop),
+    onNearBottom: useLatest(onNearBottom),
   });
-  const { scroller, content, atBottom, onScroll, toBottom, reveal } = useScroll(rows, useCallback(() => nearTop.current(), []));
-  // Who comes back to many unread messages begins at the first of them.
+  // Who comes back to many unread messages begins at the first of them, unless another was asked for.
+  const [asked] = useState(target !== null);
   useLayoutEffect(() => {
-    const mark = content.current?.querySelector(`.${styles.unread ?? ""}`);
+    const mark = asked ? null : content.current?.querySelector(`.${styles.unread ?? ""}`);
     if (mark) reveal(mark);
-  }, [content, reveal]);
-  const last = items.at(-1);
-  const lastSent = items.findLast((item) => item.kind === "sent");
+  }, [asked, content, reveal]);
+  const last = latest.at(-1);
+  const lastSent = latest.findLast((item) => item.kind === "sent");
   const lastOffered = items.findLast((item) => item.kind === "sent" && item.message.deleted_at === null)?.id;
-  const fresh = useFresh(atBottom, items, me);
+  const fresh = useFresh(atBottom, latest, me);
   const messages = useMemo(() => new Map(items.flatMap((item) => (item.kind === "sent" ? [[item.id, item.message] as const] : []))), [items]);
   const nameOf = (id: string): string => people.get(id)?.name ?? "Somebody";
   const fixes = useMemo<Fixes>(
@@ -63,9 +74,13 @@ export function Log({ items, conversation, seenSeq, busy, top, onNearTop, action
 
   // What we just wrote is always shown, wherever we were reading.
   const lastUnsent = last?.kind === "pending" || last?.kind === "failed" ? last.id : null;
+  const toNewest = useLatest(() => {
+    onNewest();
+    toBottom();
+  });
   useEffect(() => {
-    if (lastUnsent !== null) toBottom();
-  }, [lastUnsent, toBottom]);
+    if (lastUnsent !== null) toNewest();
+  }, [lastUnsent, toNewest]);
 
   const id = conversation?.id;
   const lastSeq = conversation?.last_seq;
@@ -104,10 +119,11 @@ export function Log({ items, conversation, seenSeq, busy, top, onNearTop, action
               fixes={fixes}
             />
           ))}
+          {bottom}
         </div>
       </div>
       {!atBottom && (
-        <button type="button" className={`${styles.jump} ${fresh ? styles.fresh : ""}`} onClick={toBottom}>
+        <button type="button" className={`${styles.jump} ${fresh ? styles.fresh : ""}`} onClick={toNewest}>
           {fresh ? "New messages" : <span className="visually-hidden">Jump to the newest</span>}
           <Icon name="down" size={18} />
         </button>
@@ -160,6 +176,15 @@ function RowView({ row, me, nameOf, messages, group, ownsGroup, newest, tabStop,
 function answerOf(message: Message | undefined, me: string, nameOf: (id: string) => string): { name: string; text: string } {
   if (message === undefined) return { name: "Earlier", text: "A message further up" };
   return { name: message.sender_id === me ? "You" : nameOf(message.sender_id), text: message.content ?? "Message deleted" };
+}
+
+/** The same function each time, doing what the latest one does. */
+function useLatest(act: () => void): () => void {
+  const latest = useRef(act);
+  useLayoutEffect(() => {
+    latest.current = act;
+  });
+  return useCallback(() => latest.current(), []);
 }
 
 /** Whether others have written since the bottom was left. */

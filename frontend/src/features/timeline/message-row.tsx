@@ -37,9 +37,10 @@ export const MessageRow = memo(function MessageRow(props: Props): ReactElement {
   const bare = content !== null && answered === null && isEmojiOnly(content);
   const state = item.kind === "sent" && item.edit !== null ? item.edit.state.kind : item.kind;
   const progress = { sent: "", pending: ", sending", saving: ", saving", failed: ", not sent" }[state];
+  const quoted = item.kind === "sent" && item.message.reply_to !== null ? { conversationId: item.message.conversation_id, id: item.message.reply_to } : null;
   const offered = item.kind === "sent" && item.message.deleted_at === null && item.edit?.state.kind !== "saving" ? actions : null;
   return (
-    <article className={`${styles.row} ${place}`} data-state={state === "saving" ? "pending" : state} data-message={row.key} aria-label={`${own ? "You" : name}, ${clockTime(row.at)}${progress}`}>
+    <article className={`${styles.row} ${place}`} data-state={state === "saving" ? "pending" : state} data-message={row.key} tabIndex={-1} aria-label={`${own ? "You" : name}, ${clockTime(row.at)}${progress}`}>
       {showSender && !own && (
         <span className={styles.portrait}>{row.last && <Avatar id={row.sender} name={name} size="small" />}</span>
       )}
@@ -51,7 +52,7 @@ export const MessageRow = memo(function MessageRow(props: Props): ReactElement {
         )}
         <div className={styles.line}>
           <div className={`${styles.bubble} ${bare ? styles.bare : ""} ${content === null ? styles.gone : ""}`} title={exactTime(row.at)}>
-            {answered !== null && content !== null && <Quote name={answered.name} text={answered.text} to={item.kind === "sent" ? item.message.reply_to : item.unsent.replyTo} />}
+            {answered !== null && content !== null && <Quote name={answered.name} text={answered.text} to={quoted} />}
             {content === null ? <p className={styles.text}>Message deleted</p> : <MessageText content={content} />}
           </div>
           {offered !== null && item.kind === "sent" && (

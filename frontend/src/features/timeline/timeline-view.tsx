@@ -1,7 +1,8 @@
-import { useEffect, useMemo, type ReactElement, type ReactNode } from "react";
+import { useEffect, useMemo, useState, type ReactElement, type ReactNode } from "react";
 import { useLive } from "../../state/context";
 import type { Unsent } from "../../state/outbox";
-import type { Timeline } from "../../state/timeline";
+import type { Place } from "../../state/place";
+import type { StretchState } from "../../state/stretch";
 import type { Summary } from "../../state/summary";
 import { useStore } from "../../ui/use-store";
 import { Button, Spinner } from "../../ui/button";
@@ -13,7 +14,9 @@ import styles from "./timeline.module.css";
 
 interface Props {
   summary: Summary;
-  timeline: Timeline;
+  place: Place;
+  /** A message is being looked for: what it will be shown among is not known yet. */
+  finding: boolean;
   unsent: readonly Unsent[];
   actions: MessageActions;
   /** What stands in a conversation without messages, and above the first message. */
@@ -21,14 +24,20 @@ interface Props {
 }
 
 /** The messages of a conversation that exists. */
-export function TimelineView({ summary, timeline, unsent, actions, beginning }: Props): ReactElement {
+export function TimelineView({ summary, place, finding, unsent, actions, beginning }: Props): ReactElement {
   const { chat, realtime } = useLive();
   const online = useStore(realtime) === "online";
-  const state = useStore(timeline);
+  const { visit, target } = useStore(place);
+  const live = useStore(place.timeline);
+  const state = useStore<StretchState>(visit ?? place.timeline);
+  const stretch = visit ?? place.timeline;
   const seen = useStore(chat.reading).get(summary.id) ?? 0;
   const edits = useStore(chat.edits);
   const { messages, notes } = state;
-  const items = useMemo(() => itemsOf({ messages, notes, unsent, edits }), [messages, notes, unsent, edits]);
+  const latest = useMemo(() => itemsOf({ messages: live.messages, notes: live.notes, unsent, edits }), [live.messages, live.notes, unsent, edits]);
+  const around = useMemo(() => (visit === null ? null : itemsOf({ messages, notes, unsent: [], edits })), [visit, messages, notes, edits]);
+  const [drawn, setDrawn] = useState(!finding);
+  if (!drawn && !finding) setDrawn(true);
 
   useEffect(() => {
     for (const sender of new Set(messages.map((message) => message.sender_id))) chat.people.want(sender);
@@ -40,8 +49,8 @@ export function TimelineView({ summary, timeline, unsent, actions, beginning }: 
     if (direct && online) chat.reading.learn(summary.id).catch(() => undefined); // a hint, asked for again at the next connect
   }, [chat, direct, online, summary.id]);
 
-  if (state.status === "loading" && items.length === 0) return <TimelineSkeleton />;
-  if (state.status === "failed" && items.length === 0) {
+  if (!drawn || (live.status === "loading" && latest.length === 0)) return <TimelineSkeleton />;
+  if (live.status === "failed" && latest.length === 0) {
     return (
       <div className={styles.trouble} role="alert">
         <p>These messages can’t be loaded right now.</p>
@@ -53,17 +62,21 @@ export function TimelineView({ summary, timeline, unsent, actions, beginning }: 
   }
   return (
     <Log
-      items={items}
+      items={around ?? latest}
+      latest={latest}
+      target={target}
       conversation={summary}
       seenSeq={direct ? seen : 0}
       busy={state.older === "loading"}
       actions={actions}
-      onNearTop={() => void timeline.loadOlder()}
+      onNearTop={() => void stretch.loadOlder()}
+      onNearBottom={() => state.newer === "idle" && void place.loadNewer()}
+      onNewest={() => place.leave()}
       top={
         state.hasMore ? (
           <div className={styles.older}>
             {state.older === "failed" ? (
-              <Button look="text" onClick={() => void timeline.loadOlder()}>
+              <Button look="text" onClick={() => void stretch.loadOlder()}>
                 Load older messages
               </Button>
             ) : (
@@ -72,6 +85,19 @@ export function TimelineView({ summary, timeline, unsent, actions, beginning }: 
           </div>
         ) : (
           beginning
+        )
+      }
+      bottom={
+        state.newer !== "none" && (
+          <div className={styles.older}>
+            {state.newer === "failed" ? (
+              <Button look="text" onClick={() => void place.loadNewer()}>
+                Load newer messages
+              </Button>
+            ) : (
+              <Spinner />
+            )}
+          </div>
         )
       }
     />

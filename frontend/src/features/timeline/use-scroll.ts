@@ -1,12 +1,25 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
+import { findMessage, showMessage } from "./show-message";
 
 const AT_BOTTOM_PX = 40;
-const NEAR_TOP_PX = 700;
+const NEAR_PX = 700;
 const REVEAL_PX = 60;
+
+interface Options {
+  /** What is laid out; another object when it has changed. */
+  version: unknown;
+  /** Whether the newest is at the bottom: then new rows are followed. */
+  ended: boolean;
+  /** The message to begin at, once its row is there; each object counts once. */
+  target: { id: string } | null;
+  onNearTop: () => void;
+  onNearBottom: () => void;
+}
 
 export interface Scroll {
   scroller: RefObject<HTMLDivElement | null>;
   content: RefObject<HTMLDivElement | null>;
+  /** The newest is in sight. */
   atBottom: boolean;
   onScroll: () => void;
   toBottom: () => void;
@@ -18,18 +31,20 @@ export interface Scroll {
  * Keeps what is being read where it is. The scroller is a reversed column: its natural rest is the bottom, and
  * rows put in above move nothing. Only when rows grow below what is being read the offset has to follow.
  */
-export function useScroll(version: unknown, onNearTop: () => void): Scroll {
+export function useScroll({ version, ended, target, onNearTop, onNearBottom }: Options): Scroll {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const anchor = useRef<{ row: Element | null; top: number; scrollTop: number } | null>(null);
   const bottom = useRef(true);
+  const sticks = useRef(ended);
+  const reached = useRef<{ id: string } | null>(null);
   // Known only once laid out: until then nothing may count as seen.
   const [atBottom, setAtBottom] = useState(false);
 
   const remember = useCallback(() => {
     const view = scroller.current;
     if (view === null) return;
-    bottom.current = -view.scrollTop <= AT_BOTTOM_PX;
+    bottom.current = sticks.current && -view.scrollTop <= AT_BOTTOM_PX;
     setAtBottom(bottom.current);
     const row = firstVisible(content.current?.children, view.getBoundingClientRect().top);
     anchor.current = { row, top: row?.getBoundingClientRect().top ?? 0, scrollTop: view.scrollTop };
@@ -41,21 +56,30 @@ export function useScroll(version: unknown, onNearTop: () => void): Scroll {
     if (view === null) return;
     // Scrolled a moment ago, and the event is still to come: the person's move is not to be undone.
     const moved = view.scrollTop - (held?.scrollTop ?? view.scrollTop);
-    if (moved !== 0) bottom.current = -view.scrollTop <= AT_BOTTOM_PX;
+    if (moved !== 0) bottom.current = sticks.current && -view.scrollTop <= AT_BOTTOM_PX;
     if (bottom.current) view.scrollTop = 0;
     else if (held?.row?.isConnected) view.scrollTop += held.row.getBoundingClientRect().top - (held.top - moved);
     remember();
   }, [remember]);
 
-  const lookUp = useCallback(() => {
+  const lookAround = useCallback(() => {
     const view = scroller.current;
-    if (view !== null && view.scrollHeight - view.clientHeight + view.scrollTop < NEAR_TOP_PX) onNearTop();
-  }, [onNearTop]);
+    if (view === null) return;
+    if (view.scrollHeight - view.clientHeight + view.scrollTop < NEAR_PX) onNearTop();
+    if (!sticks.current && -view.scrollTop < NEAR_PX) onNearBottom();
+  }, [onNearTop, onNearBottom]);
 
   useLayoutEffect(() => {
     settle();
-    lookUp();
-  }, [version, settle, lookUp]);
+    sticks.current = ended;
+    const row = target === null || target === reached.current ? null : findMessage(content.current, target.id);
+    if (row !== null) {
+      reached.current = target;
+      showMessage(row);
+    }
+    remember();
+    lookAround();
+  }, [version, ended, target, settle, remember, lookAround]);
 
   useEffect(() => {
     const observer = new ResizeObserver(settle);
@@ -65,11 +89,11 @@ export function useScroll(version: unknown, onNearTop: () => void): Scroll {
 
   const onScroll = useCallback(() => {
     remember();
-    lookUp();
-  }, [remember, lookUp]);
+    lookAround();
+  }, [remember, lookAround]);
 
   const toBottom = useCallback(() => {
-    bottom.current = true;
+    sticks.current = bottom.current = true;
     if (scroller.current !== null) scroller.current.scrollTop = 0;
     remember();
   }, [remember]);
