@@ -77,7 +77,7 @@ def running_pulse(
             pulse.database_url = cluster.url(DATABASE, APP_ROLE, APP_PASSWORD)
             environ["DATABASE_URL"] = pulse.database_url
             pulse.ports["postgres"] = cluster.port
-        run = RunSettings.read({**environ, **{PORTS[name]: str(find_free_port()) for name in MODULES}})
+        run = RunSettings.read({**environ, **find_ports()})
         offer = {
             **make_offer(run, LocalSecrets("", "", SERVICE_TOKEN, secrets.token_urlsafe(32), ""), environ),
             **UNLIMITED,
@@ -90,3 +90,11 @@ def running_pulse(
             pulse.ports[child.name] = int(child.environment["PORT"])
             program.wait_until(child.is_ready)
         yield pulse
+
+
+def find_ports() -> dict[str, str]:
+    """A free port for each service, no two of them the same."""
+    found: set[int] = set()
+    while len(found) < len(MODULES):
+        found.add(find_free_port())
+    return dict(zip((PORTS[name] for name in MODULES), map(str, found), strict=True))
