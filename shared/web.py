@@ -87,7 +87,7 @@ def _finish(response: Response, origins: frozenset[str]) -> Response:
     return response
 
 
-def record(method: str, route: str, status: int, seconds: float, *, quiet: bool = False, **details: str) -> None:
+def record(method: str, route: str, status: int, seconds: float, *, quiet: bool = False, **details: object) -> None:
     """Counts an answered request and, unless ``quiet``, logs it: the route and not the path or query, which may hold a
     link's hash, a code or somebody's address."""
     counted = method if method in METHODS else "other"  # anybody can make up words; each would be kept

@@ -22,6 +22,7 @@ from services.websocket.routes import Sockets
 from services.websocket.routes import api as routes_api
 from services.websocket.sessions import Sessions
 from services.websocket.settings import WebsocketSettings
+from services.websocket.short_road import DeliverRoad
 from services.websocket.transport import Transport
 from shared.caller import Identity
 from shared.revocations import RevocationList
@@ -56,7 +57,7 @@ def create_app(settings: WebsocketSettings | None = None, *, most_websockets: in
     broadcast: Broadcast = OnlyHere(connections, sessions)
     if settings.redis_url:
         broadcast = EveryNode(settings, connections, sessions).install(app)
-    Sockets(connections, broadcast, presence).install(app)
+    Sockets(connections, broadcast, presence, DeliverRoad(identity, broadcast)).install(app)
     Events(socketio, transport, sessions, identity).install(socketio)
     routes_api.install(app)
     for start in (transport.run, revocations.start, presence.run, repeat(sessions.sweep, seconds=1)):

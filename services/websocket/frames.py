@@ -41,7 +41,15 @@ class Frame:
 
 def frame(packet: str | bytes) -> bytes:
     """An unmasked, uncompressed websocket message."""
-    payload, opcode = (packet.encode(), TEXT) if isinstance(packet, str) else (packet, BINARY)
+    return _frame(packet.encode(), TEXT) if isinstance(packet, str) else _frame(packet, BINARY)
+
+
+def frame_text(text: bytes) -> bytes:
+    """The same of a text that is UTF-8 already."""
+    return _frame(text, TEXT)
+
+
+def _frame(payload: bytes, opcode: int) -> bytes:
     if len(payload) < 126:
         return struct.pack("!BB", opcode, len(payload)) + payload
     if len(payload) < 65_536:

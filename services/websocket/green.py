@@ -6,14 +6,16 @@ process, because locks and sockets made earlier would block every client.
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import selectors
 import signal
 import socket
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 # Its own resolver would be imported, a quarter of the start, and never asked: see `patch`.
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
@@ -29,6 +31,7 @@ with warnings.catch_warnings():
 
 ASYNC_MODE = "eventlet"  # Flask-SocketIO's name for it
 CALLBACKS_A_TURN = 100
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,7})[ \t]*\r\n", re.IGNORECASE)
 
 _selectors = eventlet.patcher.original("selectors")
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -147,8 +150,66 @@ class Listener:
         self._socket.close()
 
 
+class ShortRoad(Protocol):
+    """For requests that begin so: ``answer`` is given a whole one, and may leave it to the site with None."""
+
+    beginning: bytes
+
+    def answer(self, request: bytes, /) -> bytes | None: ...
+
+
+class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published without types
+    """What the server's loop does with each connection: request after request, those of the short road apart."""
+
+    short_road: ShortRoad
+    rfile: Any  # the connection, buffered
+
+    def handle_one_request(self) -> None:
+        self.connection.settimeout(self.server.keepalive)
+        try:
+            data = self.rfile.peek(1)
+        except TimeoutError:
+            raise
+        except OSError:
+            data = b""
+        if not data:
+            self.close_connection = True
+            return
+        request = self._take_whole(data) if data.startswith(self.short_road.beginning) else None
+        if request is None:
+            super().handle_one_request()
+            return
+        self.conn_state[2] = eventlet.wsgi.STATE_REQUEST
+        answer = self.short_road.answer(request)
+        if answer is not None:
+            self.close_connection = False
+            self.connection.sendall(answer)
+            return
+        rfile, self.rfile = self.rfile, io.BytesIO(request)
+        try:
+            super().handle_one_request()
+        finally:
+            self.rfile = rfile
+
+    def _take_whole(self, data: bytes) -> bytes | None:
+        """Head and body, or None and nothing is read."""
+        end = data.find(b"\r\n\r\n") + 4
+        length = LENGTH.search(data, 0, end)
+        if end < 4 or length is None or b"expect:" in data[:end].lower():
+            return None
+        self.connection.settimeout(self.server.socket_timeout)
+        request: bytes = self.rfile.read(end + int(length[1]))
+        return request
+
+
 def serve(
-    listener: Listener, site: Callable[..., Any], *, connections: int, drain: Callable[[], None], drain_seconds: float
+    listener: Listener,
+    site: Callable[..., Any],
+    short_road: ShortRoad,
+    *,
+    connections: int,
+    drain: Callable[[], None],
+    drain_seconds: float,
 ) -> bool:
     """Serves ``site`` until SIGTERM or SIGINT, then refuses new clients, calls ``drain`` and lets requests finish.
 
@@ -159,6 +220,7 @@ def serve(
         eventlet.wsgi.server,
         listener,
         site,
+        protocol=type("Requests", (Requests,), {"short_road": short_road}),
         max_size=connections,
         log_output=False,
         debug=False,

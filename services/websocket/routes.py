@@ -12,6 +12,7 @@ from services.websocket import fanout
 from services.websocket.broadcast import Broadcast
 from services.websocket.connections import Connections
 from services.websocket.presence import Presence
+from services.websocket.short_road import DeliverRoad
 from shared.api import Answer, Api
 from shared.errors import Malformed, Unavailable
 from shared.wire import Accepted, DeliverRequest, Id, Input, Output
@@ -26,6 +27,7 @@ class Sockets:
     connections: Connections
     broadcast: Broadcast
     presence: Presence
+    short_road: DeliverRoad
 
     def install(self, app: Flask) -> None:
         app.extensions["pulse.sockets"] = self

@@ -56,7 +56,8 @@ def run(listener: green.Listener, settings: WebsocketSettings) -> None:
             green.sleep(0.02)
 
     log.info("serving", host=settings.host, port=settings.port)
-    if not green.serve(listener, app, connections=most, drain=drain, drain_seconds=DRAIN_SECONDS):
+    road = app.extensions["pulse.sockets"].short_road
+    if not green.serve(listener, app, road, connections=most, drain=drain, drain_seconds=DRAIN_SECONDS):
         raise SystemExit("websocket: the server loop ended by itself")
     log.info("stopped")
 
