@@ -1,6 +1,6 @@
 """Everything that can find a mistake: `python -m ops.checks lint|fast|all [word for pytest…]`.
 
-Goes on after a failure, so that one run tells all, and runs pytest last, so that its summary is the last line.
+Goes on after a failure, so that one run tells all, and runs pytest last, so that its summary stands at the end.
 """
 
 import os
@@ -45,7 +45,10 @@ WORKERS = ("-n", "4", "--dist", "loadfile")
 
 
 def main(kind: str, words: list[str]) -> int:
+    began = time.monotonic()
     environment = dict(os.environ) if kind == "fast" else {**os.environ, **node_path()}
+    # Some hundred processes would each compile all of Pulse anew, and every worker all tests.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     steps = (*LINT, PAGES) if kind == "all" else LINT if kind == "lint" else ()
     with ThreadPoolExecutor(2) as pool:
         passed = list(pool.map(lambda step: _passes(step, environment), steps))
@@ -64,6 +67,8 @@ def main(kind: str, words: list[str]) -> int:
         complain(f"failed before the tests: {', '.join(failed)}")
     pytest = python("-m", "pytest", "-q", *WORKERS, *(FAST if kind == "fast" else ()), *words)
     code = subprocess.run(pytest, cwd=ROOT, env=environment, check=False).returncode
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    print(f"{'passed' if code == 0 and not failed else 'failed'} after {minutes} min {seconds} s")
     return code or (1 if failed else 0)
 
 

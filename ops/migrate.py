@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -50,7 +51,7 @@ class Migration:
     def name(self) -> str:
         return self.path.stem.partition("_")[2]
 
-    @property
+    @cached_property
     def text(self) -> str:
         return self.path.read_text(encoding="utf-8")
 
@@ -158,7 +159,7 @@ def _find_missing(connection: psycopg.Connection, migrations: list[Migration]) -
 
 def _differs(statements: list[str] | None, migration: Migration) -> bool:
     # The Supabase CLI records a file cut at its semicolons, which it drops with the space around them.
-    if statements is None:
+    if statements is None or statements == [migration.text]:
         return False
     recorded = _essence("".join(statements))
     former = MENDED.get(migration.version) == sha256(recorded.encode()).hexdigest()

@@ -41,7 +41,6 @@ class Stack:
         public = {f"{name.upper()}_PUBLIC_URL": url for name, url in self.public_urls.items() if name != "pages"}
         shared = {
             "PATH": os.environ["PATH"],
-            "PYTHONDONTWRITEBYTECODE": "1",
             "HOST": "127.0.0.1",
             "PUBLIC_URL": self.public_url,
             **public,
