@@ -108,6 +108,6 @@ clean: ## Remove everything made here, all accounts and messages too (asks; YES=
 		case "$$answer" in y|Y|yes|Yes) ;; *) echo 'Nothing was removed.'; exit 1 ;; esac; \
 	fi
 	@$(SYSTEM); "$$python" -m ops.stop >/dev/null
-	@rm -rf var .venv frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf var .venv frontend/node_modules frontend/dist bench/peers/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo 'Everything made here is removed.'

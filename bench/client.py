@@ -119,11 +119,10 @@ class Load:
         )
         return _all_let_in(answer)
 
-    def reconnect(self, first: int, count: int, *, flight: int = 100_000, rate: int = 0, timeout: int = 90) -> Answer:
-        """All of them hang up at once and come back."""
-        return _all_let_in(
-            self._ask(f"reopen first={first} count={count} flight={flight} rate={rate} timeout={timeout}")
-        )
+    def reconnect(self, first: int, count: int, *, rate: int = 0, retry_ms: int = 0, timeout: int = 90) -> Answer:
+        """All of them hang up at once and come back; who is not let in tries again after ``retry_ms`` (0: never)."""
+        words = f"reopen first={first} count={count} flight={count} rate={rate} retry={retry_ms} timeout={timeout}"
+        return _all_let_in(self._ask(words))
 
     def expect(self, events: int, groups: int = 0) -> int:
         """Begins to count up to ``events`` of them: the number of the first.

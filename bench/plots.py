@@ -18,7 +18,7 @@ COLOURS = {
     "flask_gevent": "#cc79a7",
     "bare": "#888888",
 }
-WIDTH, LABEL, BAR, CHART = 760, 250, 16, 150
+WIDTH, LABEL, BAR, CHART, LEFT = 760, 250, 16, 150, 76
 
 
 def make_plot(rows: Sequence[Row]) -> str:
@@ -75,8 +75,8 @@ def _make_lines(rows: Sequence[Row], top: int) -> list[str]:
 
     base = top + CHART
     body = [
-        f'<path d="M60 {top}V{base}H{WIDTH - 190}" fill="none" stroke="#666"/>',
-        _text(56, top + 4, format_figure(most), anchor="end"),
+        f'<path d="M{LEFT} {top}V{base}H{WIDTH - 190}" fill="none" stroke="#666"/>',
+        _text(LEFT - 4, top + 4, format_figure(most), anchor="end"),
     ]
     body += [_text(_x(math.log10(size), left, right), base + 16, f"{size:,.0f}", anchor="middle") for size in sizes]
     for n, subject in enumerate(dict.fromkeys(row.subject for row in rows)):
@@ -94,7 +94,7 @@ def _make_lines(rows: Sequence[Row], top: int) -> list[str]:
 
 
 def _x(value: float, left: float, right: float) -> float:
-    return 60 + (WIDTH - 280) * ((value - left) / (right - left) if right > left else 0.5) + 10
+    return LEFT + (WIDTH - LEFT - 220) * ((value - left) / (right - left) if right > left else 0.5) + 10
 
 
 def _name(subject: str) -> str:

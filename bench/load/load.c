@@ -1,8 +1,8 @@
 /* The load client: `load` reads commands from stdin and answers each with a line of JSON; `load bare PORT` is the
  * server that does nothing but send(), which shows what the kernel takes for itself.
  *
- *   sockets port= count= size= flight= rate= timeout= frames=    opens sockets, `size` a group
- *   reopen first= count= flight= rate= timeout=                  some hang up at once, and come back
+ *   sockets port= count= size= flight= rate= retry= timeout= frames=   opens sockets, `size` a group
+ *   reopen first= count= flight= rate= retry= timeout=           some hang up at once, and come back
  *   expect events= groups=                                       begins to count; `groups` only if others send
  *   senders port= connections= total= rate= seconds= requests=   begins to send
  *   finish timeout= linger= stop=                                waits for all of it, and tells what arrived

@@ -29,6 +29,10 @@ static int in_flight, settled, connected, refused, failed;
 static char refusal[160];
 static double slowest;
 static uint64_t *asked_at;
+/* Who was not let in and tries again, in order, after `pause` ns (0: nobody does). */
+static struct { struct client *client; uint64_t at; } *again;
+static int again_first, again_end, again_room;
+static uint64_t pause_ns;
 
 int sockets_count(void) { return count; }
 int groups_count(void) { return groups; }
@@ -74,8 +78,13 @@ static void settle(struct client *self, int *as, const char *why, size_t bytes) 
         return;
     }
     (*as)++;
-    settled++;
     in_flight--;
+    if (as != &connected && pause_ns) {
+        again[again_end].client = self, again[again_end].at = now_ns() + pause_ns;
+        again_end = (again_end + 1) % again_room;
+        return;
+    }
+    settled++;
     double waited = (double)(now_ns() - asked_at[self->index]) / 1e9;
     if (waited > slowest) slowest = waited;
 }
@@ -204,14 +213,24 @@ static void ready(struct watch *watch, uint32_t events) {
 static void start(struct client *self) {
     static uint32_t made;
     in_flight++;
-    asked_at[self->index] = now_ns();
     self->state = CONNECTING;
     self->watch.fd = connect_to(self->port, made++);
     if (self->watch.fd < 0) broken(self, "no socket");
     else watch_start(&self->watch, EPOLLIN | EPOLLOUT);
 }
 
-/* Opens clients from `begin` up to `end`: at most `flight` at once, no faster than `rate` a second (0: no bound). */
+/* Starts those whose pause is over; when the next one's is, if that is before `due`. */
+static uint64_t start_again(uint64_t now, uint64_t due) {
+    while (again_first != again_end && again[again_first].at <= now) {
+        struct client *client = again[again_first].client;
+        again_first = (again_first + 1) % again_room;
+        start(client);
+    }
+    return again_first != again_end && again[again_first].at < due ? again[again_first].at : due;
+}
+
+/* Opens clients from `begin` up to `end`: at most `flight` at once, no faster than `rate` a second (0: no bound). Who is
+ * not let in tries again after `retry` ms (0: never). */
 static void open_all(const char *line, int begin, int end) {
     int flight = (int)number_of(line, "flight", 64), next = begin;
     long rate = number_of(line, "rate", 0);
@@ -219,6 +238,12 @@ static void open_all(const char *line, int begin, int end) {
     double cpu = cpu_seconds();
     settled = connected = refused = failed = in_flight = 0;
     slowest = 0, refusal[0] = 0;
+    pause_ns = (uint64_t)number_of(line, "retry", 0) * 1000000u;
+    again_first = again_end = 0;
+    again_room = end - begin + 1;
+    free(again);
+    again = malloc((size_t)again_room * sizeof *again);
+    if (!again) fail("memory");
     while (settled < end - begin) {
         uint64_t now = now_ns(), due = until;
         if (now >= until) break;
@@ -228,10 +253,12 @@ static void open_all(const char *line, int begin, int end) {
                 due = at < until ? at : until;
                 break;
             }
+            asked_at[next] = now;
             start(clients[next++]);
         }
-        turn(due);
+        turn(start_again(now, due));
     }
+    pause_ns = 0;
     printf("{\"asked\":%d,\"connected\":%d,\"refused\":%d,\"failed\":%d,\"seconds\":%.6f,\"slowest_seconds\":%.6f,"
            "\"cpu_seconds\":%.6f,\"refusal\":", end - begin, connected, refused, failed,
            (double)(now_ns() - from) / 1e9, slowest, cpu_seconds() - cpu);
@@ -239,7 +266,7 @@ static void open_all(const char *line, int begin, int end) {
     printf("}\n");
 }
 
-/* sockets port= count= size= flight= rate= timeout= frames=: `size` sockets a group; a CONNECT's text a line. */
+/* sockets port= count= size= flight= rate= retry= timeout= frames=: `size` sockets a group; a CONNECT's text a line. */
 void sockets_open(const char *line) {
     int more = (int)number_of(line, "count", 0), port = (int)number_of(line, "port", 0), begin = count;
     int size = (int)number_of(line, "size", more ? more : 1), group = groups;
@@ -264,7 +291,7 @@ void sockets_open(const char *line) {
     open_all(line, begin, count);
 }
 
-/* reopen first= count= flight= rate= timeout=: all of them hang up at once, and come back. */
+/* reopen first= count= flight= rate= retry= timeout=: all of them hang up at once, and come back. */
 void sockets_reopen(const char *line) {
     int begin = (int)number_of(line, "first", 0), end = begin + (int)number_of(line, "count", count);
     if (begin < 0 || end > count) end = begin;

@@ -20,6 +20,7 @@ RATE = Unit("connections/s", "more")
 PER_CPU = Unit("connections per CPU second", "more")
 MEMORY = Unit("KiB RSS per connection", "less")
 BACK = Unit("s until all are back", "less")
+REFUSED = Unit("% turned away at first", "less")
 DELAYS = {name: Unit(f"ms {name} of the others' messages", "less") for name in ("p50", "p99", "max")}
 
 Prepare = Callable[[Rounds, Auth, str, ExitStack], Measurement]
@@ -29,6 +30,7 @@ NEWCOMERS = 1_500
 IDLE = (1_000, 5_000, 10_000)
 OTHERS, SIZE, EACH_SECOND = 100, 2, 200  # of those that stay: 50 conversations of 2, 200 messages a second
 RETURNING = 5_000
+RETRY_MS = 1_000
 
 
 def run(rounds: Rounds, quick: bool) -> list[Row]:
@@ -103,7 +105,10 @@ def crowd(rounds: Rounds, auth: Auth, name: str, counts: Iterator[int], stack: E
 
 
 def storm(rounds: Rounds, auth: Auth, name: str, stack: ExitStack) -> Measurement:
-    """They come back within a second, as stock clients spread themselves, with the token they had."""
+    """They come back within a second, as stock clients spread themselves, with the token they had.
+
+    Who is not let in tries again after a second, as they do.
+    """
     server = start(rounds, auth, name, "storm", stack)
     load = stack.enter_context(Load(rounds.folder, rounds.guard, LOAD))
     load.connect(server.port, server.frames(OTHERS, SIZE), size=SIZE)
@@ -114,9 +119,10 @@ def storm(rounds: Rounds, auth: Auth, name: str, stack: ExitStack) -> Measuremen
         server.program.settle()
         load.expect(200 * EACH_SECOND)
         load.send(server.port, requests, connections=16, rate=EACH_SECOND)
-        told = load.reconnect(OTHERS, RETURNING, rate=RETURNING, timeout=120)
+        told = load.reconnect(OTHERS, RETURNING, rate=RETURNING, retry_ms=RETRY_MS, timeout=60)
         heard = load.finish(stop=True)
         delays = {unit: heard["delay_ms"][name] for name, unit in DELAYS.items()}
-        return Sample({BACK: told["seconds"], **delays}, find_problems(heard))
+        refused = 100 * (told["refused"] + told["failed"]) / RETURNING
+        return Sample({BACK: told["seconds"], **delays, REFUSED: refused}, find_problems(heard))
 
     return measure

@@ -55,8 +55,8 @@ def measure(
     with Subjects() as subjects:
         for name in names:
             subjects.add(name, partial(prepare, rounds, auth, name, sockets, size, 1))
-        if "pulse" in names and not series:
-            subjects.add("pulse, ten events a request", partial(prepare, rounds, auth, "pulse", sockets, size, 10))
+            if name == "pulse" and not series:
+                subjects.add("pulse, ten events a request", partial(prepare, rounds, auth, name, sockets, size, 10))
         rounds.alternate(measure, subjects.measurements, references=("node", "bare"), series=series, at=at, count=count)
 
 

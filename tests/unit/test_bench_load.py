@@ -22,9 +22,13 @@ pytestmark = pytest.mark.skipif(
 
 
 class Server:
-    """Lets sockets in, or refuses them; ``say`` writes an event to one. What is posted is answered with ``status``."""
+    """Lets sockets in, refuses them or turns them away; ``say`` writes an event to one.
+
+    What is posted is answered with ``status``.
+    """
 
     status = "201 Created"
+    full = 0  # so many more are turned away
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -62,6 +66,10 @@ class Server:
             client.sendall(f"HTTP/1.1 {self.status}\r\nContent-Length: 2\r\n\r\nok".encode())
             asked = client.recv(65_536)
         if not asked:
+            client.close()
+            return
+        if self.full:
+            self.full -= 1
             client.close()
             return
         client.sendall(b'HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x0c0{"sid":"x"}')
@@ -155,6 +163,17 @@ def test_those_who_reconnect_are_let_in_again(load: Load, server: Server) -> Non
     before = server.members["ben"]
     assert load.reconnect(1, 1, timeout=20)["connected"] == 1
     assert server.members["ben"] is not before
+
+
+def test_who_is_turned_away_tries_again_until_it_is_let_in(load: Load, server: Server) -> None:
+    load.connect(server.port, ["40ann", "40ben"])
+    server.full = 2
+    told = load.reconnect(0, 2, retry_ms=50, timeout=20)
+    assert (told["connected"], told["failed"], server.full) == (2, 2, 0)
+    first = load.expect(1, groups=1)
+    server.say("ann", first)
+    server.say("ben", first)
+    assert find_problems(load.finish(timeout=20)) == []
 
 
 def test_requests_are_sent_with_numbers_and_ids_of_their_own(load: Load, server: Server) -> None:
