@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-from flask import Flask
+import orjson
+from flask import Flask, Request
 from flask_socketio import SocketIO
+from werkzeug.routing import MapAdapter
 
 from services.websocket import green
 from services.websocket.broadcast import Broadcast, OnlyHere
@@ -36,7 +39,7 @@ DELIVER_BYTES = 16 * 1024 * 1024  # a batch of 100 messages of 8,000 code points
 
 def create_app(settings: WebsocketSettings | None = None, *, most_websockets: int = 10_000) -> Flask:
     settings = settings or WebsocketSettings.read()
-    app = Flask(__name__, static_folder=None)
+    app = SocketApp(__name__, static_folder=None)
     service_token = settings.service_token.get_secret_value()
     auth = ServiceClient(settings.auth_url, service_token)
     socketio = _make_socketio(app, settings)
@@ -69,6 +72,22 @@ def create_app(settings: WebsocketSettings | None = None, *, most_websockets: in
     return app
 
 
+class SocketApp(Flask):
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """None for what sockets say: each would be looked for among the routes."""
+        return None if request is not None and request.path == "/socket.io/" else super().create_url_adapter(request)
+
+
+class Json:
+    """What engineio and socketio encode and decode with; nothing that comes in nests for ever."""
+
+    @staticmethod
+    def dumps(data: Any, **_: Any) -> str:
+        return orjson.dumps(data).decode()
+
+    loads = staticmethod(orjson.loads)
+
+
 def _make_socketio(app: Flask, settings: WebsocketSettings) -> SocketIO:
     quiet = logging.getLogger("socketio.packets")
     quiet.setLevel(logging.CRITICAL)  # the libraries' own words quote packets, and those hold tokens
@@ -82,6 +101,7 @@ def _make_socketio(app: Flask, settings: WebsocketSettings) -> SocketIO:
         async_handlers=False,  # else one client's events overtake each other
         cors_allowed_origins=list(settings.origins),  # an empty list would switch the check off; this one never is
         cookie=None,
+        json=Json,
         http_compression=False,
         max_http_buffer_size=PACKET_BYTES,
         manage_session=False,

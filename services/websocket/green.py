@@ -17,6 +17,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from services.websocket.http_head import Head, read_head
+
 # Its own resolver would be imported, a quarter of the start, and never asked: see `patch`.
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 with warnings.catch_warnings():
@@ -163,6 +165,7 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
 
     short_road: ShortRoad
     rfile: Any  # the connection, buffered
+    _plain: Head | None = None
 
     def handle_one_request(self) -> None:
         self.connection.settimeout(self.server.keepalive)
@@ -175,6 +178,7 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
         if not data:
             self.close_connection = True
             return
+        self._plain = read_head(data)
         request = self._take_whole(data) if data.startswith(self.short_road.beginning) else None
         if request is None:
             super().handle_one_request()
@@ -190,6 +194,17 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
             super().handle_one_request()
         finally:
             self.rfile = rfile
+
+    def parse_request(self) -> bool:
+        """As http.server's, which gives each head to the parser of e-mails; heads that are not plain still go there."""
+        head, self._plain = self._plain, None
+        if head is None:
+            return bool(super().parse_request())
+        self.rfile.fp.read(head.length - len(self.raw_requestline))  # past the loop's own look at each line
+        self.command, self.path, self.request_version = head.method, head.target, "HTTP/1.1"
+        self.requestline = f"{head.method} {head.target} HTTP/1.1"
+        self.headers, self.close_connection = head, head.closes
+        return True
 
     def _take_whole(self, data: bytes) -> bytes | None:
         """Head and body, or None and nothing is read."""
