@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import orjson
 import structlog
 from pydantic import ValidationError
 from structlog.typing import EventDict, WrappedLogger
@@ -50,7 +54,7 @@ def configure_logs(service: str, log_format: str = "json", level: str = "info") 
         _redact,
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.processors.JSONRenderer(serializer=_write_json)
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
     )
@@ -74,6 +78,13 @@ def configure_logs(service: str, log_format: str = "json", level: str = "info") 
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel("WARNING")  # it would log the address of every call to Supabase
     logging.getLogger("urllib3").setLevel("ERROR")  # a refused connection is logged by who made it, once
+
+
+def _write_json(event: EventDict, default: Callable[[Any], Any]) -> str:
+    try:
+        return orjson.dumps(event, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # a number above 64 bits, or half of a surrogate pair
+        return json.dumps(event, default=default)
 
 
 def _nothing(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

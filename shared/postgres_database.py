@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 import psycopg
 import structlog
 from psycopg import sql
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Jsonb, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.database import NOT_ANSWERING, NOT_MIGRATED, OutcomeUnknown, refusal
@@ -26,6 +27,8 @@ AWAY_WAIT_SECONDS = 0.2  # while the database is known to be away: waiting threa
 AWAY_SECONDS = 3.0
 RECONNECT_SECONDS = 2.0  # after so long of trying, whoever wants a connection next starts anew
 TRANSACTION_POOLER_PORT = 6543
+
+set_json_loads(orjson.loads)
 
 log = structlog.get_logger()
 

@@ -8,9 +8,11 @@ of them is said in one place. docs/decisions/0016.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
@@ -20,7 +22,7 @@ EXTENSION = "pulse.short_road"
 HEADER_BYTES = 8_000  # gunicorn's own limits, and its errors, are above
 REQUEST_BYTES = 65_536
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,6})[ \t]*\r\n", re.IGNORECASE)
-FIELD = re.compile(r"([A-Za-z0-9-]+):[ \t]*([\x20-\x7e]*?)[ \t]*")
+NAME = re.compile(r"[A-Za-z0-9-]+")
 # What changes where a request ends, or who answers it; and what asks for more than an answer.
 ODD = frozenset({"Transfer-Encoding", "Connection", "Expect", "Upgrade", "Te", "Trailer", "Content-Encoding"})
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -72,13 +74,14 @@ def read_request(data: bytes) -> Request | None:
         return None
     headers: dict[str, str] = {}
     for field in fields:
-        found = FIELD.fullmatch(field)
-        if found is None:
+        name, colon, value = field.partition(":")
+        value = value.strip(" \t")
+        if not colon or not NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
             return None
-        name = found[1].title()
-        if name in headers or (name in ODD and (name, found[2].lower()) != ("Connection", "keep-alive")):
+        name = name.title()
+        if name in headers or (name in ODD and (name, value.lower()) != ("Connection", "keep-alive")):
             return None
-        headers[name] = found[2]
+        headers[name] = value
     length = headers.get("Content-Length", "")
     if "Host" not in headers or not length.isascii() or not length.isdigit() or int(length) != len(data) - end - 4:
         return None
@@ -100,8 +103,13 @@ def wants_more(data: bytes) -> bool:
 
 def frame(reply: Reply, *, closes: bool) -> bytes:
     """The reply as bytes."""
-    lines = [f"HTTP/1.1 {reply.status} {PHRASES.get(reply.status, 'Unknown')}", f"Date: {formatdate(usegmt=True)}"]
+    lines = [f"HTTP/1.1 {reply.status} {PHRASES.get(reply.status, 'Unknown')}", f"Date: {_http_date(int(time.time()))}"]
     lines.append("Connection: close" if closes else "Connection: keep-alive")
     lines += [f"{name}: {value}" for name, value in reply.headers.items()]
     lines += [f"Content-Length: {len(reply.body)}", "", ""]
     return "\r\n".join(lines).encode("latin-1") + reply.body
+
+
+@lru_cache(maxsize=1)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)

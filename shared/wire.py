@@ -26,8 +26,10 @@ def check_text(value: str) -> str:
     """Refuses what Postgres can't keep (NUL) and what UTF-8 can't carry (lone surrogates)."""
     if "\x00" in value:
         raise ValueError("must not contain NUL")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("must not contain lone surrogates")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not contain lone surrogates") from None
     return value
 
 

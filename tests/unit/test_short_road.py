@@ -35,6 +35,7 @@ def test_a_plain_request_is_read_with_its_names_written_alike() -> None:
         ("a wish to be asked first", PLAIN.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue")),
         ("another version", PLAIN.replace(b"HTTP/1.1", b"HTTP/1.0")),
         ("a space before the colon", PLAIN.replace(b"Host:", b"Host :")),
+        ("a line without a colon", PLAIN.replace(b"Host: x", b"Host: x\r\nnonsense")),
         ("a folded line", PLAIN.replace(b"Host: x", b"Host: x\r\n y")),
         ("a bare line feed", PLAIN.replace(b"Host: x", b"Host: x\nAuthorization: y")),
         ("a NUL", PLAIN.replace(b"Host: x", b"Host: x\x00")),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import OrderedDict
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -135,10 +135,8 @@ def read_result(result: dict[str, Any]) -> tuple[int, dict[str, Any]]:
 
 def hash_request(conversation_id: UUID, request: SendRequest) -> str:
     """What makes two requests the same message: where to, and everything it says."""
-    said = [
-        str(conversation_id),
-        request.content,
-        str(request.reply_to or ""),
-        [str(attachment) for attachment in request.attachments],
-    ]
-    return hashlib.sha256(json.dumps(said, ensure_ascii=True).encode()).hexdigest()
+    # As json.dumps writes the list of the four, which the hashes kept with all messages were made of.
+    attachments = ", ".join(f'"{attachment}"' for attachment in request.attachments)
+    content = encode_basestring_ascii(request.content)
+    said = f'["{conversation_id}", {content}, "{request.reply_to or ""}", [{attachments}]]'
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import structlog
 from pydantic import ValidationError
 from werkzeug.http import parse_cookie
@@ -93,7 +93,7 @@ class SendRoad:
         status, body = _read(outcome, headers, trip.request_id)
         seconds = time.perf_counter() - trip.began
         record("POST", trip.route, status, seconds, user_id=trip.user_id, request_id=trip.request_id)
-        return Reply(status, headers, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+        return Reply(status, headers, orjson.dumps(body))
 
 
 def _read(outcome: Outcome, headers: dict[str, str], request_id: str) -> tuple[int, dict[str, Any]]:
