@@ -46,7 +46,7 @@ class Incoming:
         self._at = 0
 
     def next(self) -> Message | None:
-        """Raises Violation, each time it is asked again."""
+        """Raises Violation: then there is nothing more to take."""
         while (frame := self._take_frame()) is not None:
             opcode, final, payload = frame
             if opcode & CONTROL:

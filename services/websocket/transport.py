@@ -85,10 +85,10 @@ class Transport:
             if not client.connected:
                 client.close(wait=False, abort=True)
             start_response(refusal.status, refusal.headers)
-            return []
+            return ()
         Websocket(self._site, client, green.take_socket(environ)).open(answer)
         green.leave_unanswered()
-        return []
+        return ()  # engineio takes lists for packets
 
     def _sweep(self) -> None:
         """Of those who poll: engineio's own look at them (its ``monitor_clients``) wakes up for each client."""

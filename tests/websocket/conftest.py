@@ -54,7 +54,7 @@ def make_service(neighbours: Neighbours, tmp_path: Path) -> Iterator[Callable[..
     """A service of the test's own, with the settings it names."""
     running: list[Service] = []
 
-    def make(beside: Neighbours | None = None, **settings: str) -> Service:
+    def make(beside: Neighbours | None = None, **settings: Any) -> Service:
         running.append(Service(beside or neighbours, tmp_path / f"log-{len(running)}", **settings))
         return running[-1]
 

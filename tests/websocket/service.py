@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,10 @@ def start_nodes(count: int, neighbours: Neighbours, redis_url: str, folder: Path
 
 
 class Service:
-    def __init__(self, neighbours: Neighbours, log: Path, **settings: str) -> None:
+    def __init__(
+        self, neighbours: Neighbours, log: Path, *, program: Sequence[str] = ("services.websocket",), **settings: str
+    ) -> None:
+        self._program = program
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
@@ -69,7 +72,7 @@ class Service:
     def start(self) -> None:
         with self._log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.websocket"], cwd=ROOT, env=self._environ, stdout=out, stderr=out
+                [sys.executable, "-m", *self._program], cwd=ROOT, env=self._environ, stdout=out, stderr=out
             )
         wait_until(self._answers, 60, "the service starts")
 
