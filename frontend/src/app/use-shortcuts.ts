@@ -1,8 +1,9 @@
-import { useEffect } from "react";
+import { useLayoutEffect } from "react";
 
 /** Ctrl+K, or ⌘K: find somebody. Ctrl+Shift+F, or ⌘⇧F, and / where nothing is being written: find what was said. */
 export function useShortcuts(findPeople: () => void, search: () => void): void {
-  useEffect(() => {
+  // From the moment on that the page can be seen.
+  useLayoutEffect(() => {
     const stop = new AbortController();
     window.addEventListener(
       "keydown",

@@ -1,4 +1,4 @@
-import type { ReactElement } from "react";
+import { useMemo, type ReactElement } from "react";
 import type { Match } from "../../api/types";
 import { excerptOf } from "../../lib/excerpt";
 import { exactTime, shortAge } from "../../lib/times";
@@ -19,6 +19,7 @@ interface Props extends Match {
 }
 
 export function MatchRow({ id, message, highlights, sender, own, conversation, now, selected, onPoint, onOpen }: Props): ReactElement {
+  const excerpt = useMemo(() => excerptOf(message.content ?? "", highlights), [message, highlights]);
   return (
     <li id={id} className={styles.match} role="option" aria-selected={selected} onPointerMove={onPoint} onClick={onOpen}>
       <Avatar id={message.sender_id} name={sender} size="small" />
@@ -30,7 +31,7 @@ export function MatchRow({ id, message, highlights, sender, own, conversation, n
         {shortAge(message.created_at, now)}
       </time>
       <p className={styles.excerpt} dir="auto">
-        {excerptOf(message.content ?? "", highlights).map(({ text, marked }, index) => (marked ? <mark key={index}>{text}</mark> : text))}
+        {excerpt.map(({ text, marked }, index) => (marked ? <mark key={index}>{text}</mark> : text))}
       </p>
     </li>
   );
