@@ -28,7 +28,7 @@ from ops.places import find_var
 
 ONLINE = 500
 SEED_DATABASE = "seed_node"
-# With the marker some 80 characters: more than the median message, about the mean one.
+# As long as a message is on average, or longer: bench/words.py has a mean of 50 characters.
 CONTENT = f"{MARKER} as people write to each other all day long."
 EVENTS = 200_000  # the most of a measurement
 WARM = 3_000
