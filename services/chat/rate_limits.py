@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from uuid import UUID
 
+import redis
 from prometheus_client import Counter
 
 from services.chat.optional_redis import OptionalRedis, RedisAway
@@ -46,32 +47,50 @@ class SendLimit:
 
     def take(self, user_id: UUID) -> None:
         """One message's worth, or one change's. Raises TooManyRequests with the time until there is room for one."""
-        wait = self._take(user_id)
-        if wait > 0:
-            REFUSED.inc()
-            raise TooManyRequests(
-                "You are doing more than this installation takes it. It goes on in a moment.",
-                retry_after_seconds=math.ceil(wait / 1_000_000),
-            )
+        [refused] = self.take_each([user_id])
+        if refused is not None:
+            raise refused
 
     def try_take(self, user_id: UUID) -> bool:
-        """Whether there was one, without waiting for anything: with Redis nobody knows."""
-        return self._redis is None and self._own.take(user_id, self._interval, self._capacity) == 0
+        """Whether there was one, of what this process keeps by itself."""
+        return self._own.take(user_id, self._interval, self._capacity) == 0
 
-    def _take(self, user_id: UUID) -> float:
+    @property
+    def is_shared(self) -> bool:
+        """Whether taking may wait for Redis."""
+        return self._redis is not None
+
+    def take_each(self, user_ids: list[UUID]) -> list[TooManyRequests | None]:
+        """The same for one message of each of these, in one go: None for who was given one."""
+        return [_refuse(wait) if wait > 0 else None for wait in self._take_each(user_ids)]
+
+    def _take_each(self, user_ids: list[UUID]) -> list[float]:
         """Microseconds to wait, 0 for having been given one."""
         if self._redis is not None:
-            key = self._redis.key("sends", user_id)
+            keys = [self._redis.key("sends", user_id) for user_id in user_ids]
             try:
-                return int(
-                    self._redis.ask(
-                        "sends",
-                        lambda client: client.register_script(TAKE)(keys=[key], args=[self._interval, self._capacity]),
-                    )
-                )
+                return self._redis.ask("sends", lambda client: self._ask(client, keys))
             except RedisAway:
                 pass
-        return self._own.take(user_id, self._interval, self._capacity)
+        return [self._own.take(user_id, self._interval, self._capacity) for user_id in user_ids]
+
+    def _ask(self, client: redis.Redis, keys: list[str]) -> list[float]:
+        script = client.register_script(TAKE)
+        arguments = [self._interval, self._capacity]
+        if len(keys) == 1:
+            return [int(script(keys=keys, args=arguments))]
+        with client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                script(keys=[key], args=arguments, client=pipeline)
+            return [int(wait) for wait in pipeline.execute()]
+
+
+def _refuse(wait: float) -> TooManyRequests:
+    REFUSED.inc()
+    return TooManyRequests(
+        "You are doing more than this installation takes it. It goes on in a moment.",
+        retry_after_seconds=math.ceil(wait / 1_000_000),
+    )
 
 
 class _Buckets:

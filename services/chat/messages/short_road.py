@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import orjson
 import structlog
@@ -40,9 +42,11 @@ class _Trip:
     ticket: Any
     route: str
     began: float
-    user_id: str
+    user_id: UUID
     request_id: str
     origin: str | None
+    conversation_id: UUID
+    body: SendRequest
 
 
 class SendRoad:
@@ -53,6 +57,8 @@ class SendRoad:
         self._sender = sender
         self._limit = limit
         self._reply: Callable[[Replies], None] = lambda _: None
+        self._asking: list[_Trip] = []
+        self._threads = ThreadPoolExecutor(2, "limits")
 
     def open(self, reply: Callable[[Replies], None]) -> None:
         self._reply = reply
@@ -73,17 +79,47 @@ class SendRoad:
             )
             body = SendRequest.model_validate_json(request.body)
             conversation_id = self._sender.find_known(caller.user_id, body)
-            if conversation_id is None or not self._limit.try_take(caller.user_id):
+            if conversation_id is None:
                 return False
             request_id = choose_request_id(headers.get("X-Request-Id", ""))
-            trip = _Trip(ticket, route, began, str(caller.user_id), request_id, headers.get("Origin"))
-            self._sender.submit(caller.user_id, conversation_id, body, request_id, trip)
+            trip = _Trip(ticket, route, began, caller.user_id, request_id, headers.get("Origin"), conversation_id, body)
+            if self._limit.is_shared:
+                self._asking.append(trip)
+                return True
+            if not self._limit.try_take(caller.user_id):
+                return False
+            self._submit(trip)
         except (AppError, ValidationError):
             return False
         return True
 
     def set_out(self) -> None:
+        if self._asking:
+            trips, self._asking = self._asking, []
+            self._threads.submit(self._ask, trips)
         self._sender.set_out()
+
+    def _ask(self, trips: list[_Trip]) -> None:
+        """Where the limit is kept in Redis: in another thread, for all that came in one round."""
+        try:
+            refusals = self._limit.take_each([trip.user_id for trip in trips])
+        except Exception as error:
+            self._answer([(trip, error) for trip in trips])
+            return
+        refused: list[tuple[_Trip, Outcome]] = []
+        for trip, refusal in zip(trips, refusals, strict=True):
+            try:
+                if refusal is not None:
+                    raise refusal
+                self._submit(trip)
+            except AppError as error:
+                refused.append((trip, error))
+        self._sender.set_out()
+        if refused:
+            self._answer(refused)
+
+    def _submit(self, trip: _Trip) -> None:
+        self._sender.submit(trip.user_id, trip.conversation_id, trip.body, trip.request_id, trip)
 
     def _answer(self, outcomes: list[tuple[_Trip, Outcome]]) -> None:
         self._reply([(trip.ticket, self._make_reply(trip, outcome)) for trip, outcome in outcomes])
@@ -92,7 +128,7 @@ class SendRoad:
         headers = {**HEADERS, "X-Request-Id": trip.request_id, **allow_origin(trip.origin, self._identity.origins)}
         status, body = _read(outcome, headers, trip.request_id)
         seconds = time.perf_counter() - trip.began
-        record("POST", trip.route, status, seconds, user_id=trip.user_id, request_id=trip.request_id)
+        record("POST", trip.route, status, seconds, user_id=str(trip.user_id), request_id=trip.request_id)
         return Reply(status, headers, orjson.dumps(body))
 
 
