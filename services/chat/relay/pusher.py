@@ -6,6 +6,7 @@ A push that fails costs nothing but time: the outbox row stays, and the sweeper 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from shared.service_client import ServiceClient, ServiceRefused
 BATCH_EVENTS = 200
 BATCH_RECIPIENTS = 50_000  # a user id is 39 bytes of what /deliver takes; one event may have more, alone
 WAITING_EVENTS = 2_000  # of up to 32 kB each
+SETTLE_SECONDS, SETTLE_EVENTS = 0.05, 500  # well within a row's first lease of 5 s
 MALFORMED = {400, 413, 422}  # what the websocket service says of the events themselves
 
 PUSHED = Counter("pulse_relay_events_total", "Events handed to the websocket service", ["outcome"])
@@ -80,6 +82,8 @@ class Pusher:
         self._most = BATCH_EVENTS
         self._filled = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._accepted: list[Push] = []  # whose rows are in the outbox still
+        self._settled_at = float("-inf")
 
     def start(self) -> None:
         """Called in each worker after the fork."""
@@ -101,6 +105,10 @@ class Pusher:
 
     def deliver(self, pushes: list[Push]) -> None:
         """Delivers now and clears the outbox of it. Raises Unavailable with the rows free for any sweeper."""
+        self._settle("finish_outbox", self._hand_over(pushes))
+
+    def _hand_over(self, pushes: list[Push]) -> list[Push]:
+        """What was accepted, and is in the outbox still."""
         try:
             with PUSH_SECONDS.time():
                 self._websocket.post("/deliver", {"deliveries": [push.delivery for push in pushes]})
@@ -115,9 +123,9 @@ class Pusher:
                 PUSHED.labels("failed").inc(len(pushes))
                 raise Unavailable() from error
             self._deliver_apart(pushes, error)
-        else:
-            self._settle("finish_outbox", pushes)
-            PUSHED.labels("accepted").inc(len(pushes))
+            return []
+        PUSHED.labels("accepted").inc(len(pushes))
+        return pushes
 
     def _deliver_apart(self, pushes: list[Push], error: ServiceRefused) -> None:
         """Some event is malformed: find it, let the others go on."""
@@ -146,15 +154,29 @@ class Pusher:
 
     def _run(self) -> None:
         while True:
-            with self._filled:
-                while not self._waiting:
-                    self._filled.wait()
-                batch = self._take_batch()
+            batch = self._wait_for_batch()
             try:
-                self.deliver(batch)
-                self._most = min(BATCH_EVENTS, self._most * 2)
+                if batch:
+                    self._accepted += self._hand_over(batch)
+                    self._most = min(BATCH_EVENTS, self._most * 2)
+                self._settle_accepted()
             except AppError as error:
                 self._most = max(1, len(batch) // 2)  # perhaps it was too much at once
                 log.warning("push_failed", events=len(batch), cause=repr(error.__cause__ or error))
             except Exception:
                 log.exception("push_failed", events=len(batch))
+
+    def _wait_for_batch(self) -> list[Push]:
+        """Empty when nothing came while something is left to settle."""
+        with self._filled:
+            while not self._waiting:
+                if not self._filled.wait(SETTLE_SECONDS if self._accepted else None) and self._accepted:
+                    return []
+            return self._take_batch()
+
+    def _settle_accepted(self) -> None:
+        """Rows of what was accepted go together: sockets wait for the next push, and nobody for this."""
+        now = time.monotonic()
+        if self._accepted and (now >= self._settled_at + SETTLE_SECONDS or len(self._accepted) >= SETTLE_EVENTS):
+            accepted, self._accepted, self._settled_at = self._accepted, [], now
+            self._settle("finish_outbox", accepted)
