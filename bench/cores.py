@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+if not hasattr(os, "sched_getaffinity"):
+    raise SystemExit("pulse: the benchmark needs Linux: it binds processes to cores and reads /proc")
+
 ALL = set(os.sched_getaffinity(0))
 SERVER = {min(ALL)}
 LOAD = {max(ALL)}

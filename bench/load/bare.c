@@ -21,6 +21,7 @@ struct member {
 };
 
 static struct watch listener;
+static int head[MOST_CLIENTS], next[MOST_CLIENTS]; /* the first member of each group, and who comes after whom */
 static struct member *members[MOST_CLIENTS];
 static int count;
 
@@ -55,7 +56,12 @@ static void emit(const char *order) {
     long first = number_of(order, "first", 0), events = number_of(order, "events", 0), groups = number_of(order, "groups", 1);
     const char *packet = strstr(order, "42[");
     static char frame[65536 + 4];
-    if (!packet || strlen(packet) > 65535) return;
+    if (!packet || strlen(packet) > 65535 || groups < 1 || groups > MOST_CLIENTS) return;
+    memset(head, -1, (size_t)groups * sizeof *head);
+    for (int i = count - 1; i >= 0; i--) {
+        int group = members[i]->watch.fd >= 0 ? members[i]->group : -1;
+        if (group >= 0 && group < groups) next[i] = head[group], head[group] = i;
+    }
     size_t bytes = make_frame(frame, packet, strlen(packet));
     char *marker = memmem(frame, bytes, MARKER, MARKER_BYTES);
     for (long n = 0; n < events; n++) {
@@ -63,8 +69,7 @@ static void emit(const char *order) {
             put_hex(marker + MARKER_TIME, now_ns(), 16);
             put_hex(marker + MARKER_NUMBER, (uint64_t)(first + n), 8);
         }
-        for (int i = 0; i < count; i++)
-            if (members[i]->watch.fd >= 0 && members[i]->group == n % groups) send_whole(members[i]->watch.fd, frame, bytes);
+        for (int i = head[n % groups]; i >= 0; i = next[i]) send_whole(members[i]->watch.fd, frame, bytes);
     }
 }
 
