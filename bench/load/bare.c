@@ -21,7 +21,7 @@ struct member {
 };
 
 static struct watch listener;
-static int head[MOST_CLIENTS], next[MOST_CLIENTS]; /* the first member of each group, and who comes after whom */
+static int first_of[MOST_CLIENTS], next_of[MOST_CLIENTS]; /* the first member of each group, and who comes after whom */
 static struct member *members[MOST_CLIENTS];
 static int count;
 
@@ -57,10 +57,10 @@ static void emit(const char *order) {
     const char *packet = strstr(order, "42[");
     static char frame[65536 + 4];
     if (!packet || strlen(packet) > 65535 || groups < 1 || groups > MOST_CLIENTS) return;
-    memset(head, -1, (size_t)groups * sizeof *head);
+    memset(first_of, -1, (size_t)groups * sizeof *first_of);
     for (int i = count - 1; i >= 0; i--) {
         int group = members[i]->watch.fd >= 0 ? members[i]->group : -1;
-        if (group >= 0 && group < groups) next[i] = head[group], head[group] = i;
+        if (group >= 0 && group < groups) next_of[i] = first_of[group], first_of[group] = i;
     }
     size_t bytes = make_frame(frame, packet, strlen(packet));
     char *marker = memmem(frame, bytes, MARKER, MARKER_BYTES);
@@ -69,7 +69,7 @@ static void emit(const char *order) {
             put_hex(marker + MARKER_TIME, now_ns(), 16);
             put_hex(marker + MARKER_NUMBER, (uint64_t)(first + n), 8);
         }
-        for (int i = head[n % groups]; i >= 0; i = next[i]) send_whole(members[i]->watch.fd, frame, bytes);
+        for (int i = first_of[n % groups]; i >= 0; i = next_of[i]) send_whole(members[i]->watch.fd, frame, bytes);
     }
 }
 
