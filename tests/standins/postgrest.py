@@ -150,8 +150,10 @@ class PostgREST:
         with self._pool.connection() as connection:
             try:
                 connection.execute(sql.SQL("begin isolation level read committed {}").format(ACCESS[read_only]))
-                for name, value in local.items():
-                    connection.execute("select set_config(%s, %s, true)", [name, value])
+                # All in one statement, as PostgREST does it.
+                calls = sql.SQL(", ").join([SET_CONFIG] * len(local))
+                words = [word for setting in local.items() for word in setting]
+                connection.execute(sql.SQL("select {}").format(calls), words)
                 answer = work(connection)
                 connection.execute("commit")
             except psycopg.Error as error:
@@ -181,6 +183,7 @@ class PostgREST:
             raise PgrstError(406, "PGRST106", f"Invalid schema: {wanted}", hint=exposed)
 
 
+SET_CONFIG = sql.SQL("set_config(%s, %s, true)")
 ACCESS = {True: sql.SQL("read only"), False: sql.SQL("read write")}
 
 
