@@ -72,14 +72,16 @@ export function Log({ items, latest, target, conversation, seenSeq, busy, top, b
     [chat],
   );
 
-  // What we just wrote is always shown, wherever we were reading.
+  // What we just wrote is always shown, wherever we were reading; what waited already is no news.
   const lastUnsent = last?.kind === "pending" || last?.kind === "failed" ? last.id : null;
   const toNewest = useLatest(() => {
     onNewest();
     toBottom();
   });
+  const waiting = useRef(lastUnsent);
   useEffect(() => {
-    if (lastUnsent !== null) toNewest();
+    if (lastUnsent !== null && lastUnsent !== waiting.current) toNewest();
+    waiting.current = lastUnsent;
   }, [lastUnsent, toNewest]);
 
   const id = conversation?.id;
@@ -98,7 +100,8 @@ export function Log({ items, latest, target, conversation, seenSeq, busy, top, b
           className={styles.content}
           role="log"
           aria-label="Messages"
-          aria-live={busy ? "off" : "polite"}
+          // Only what is new is told by itself.
+          aria-live={busy || items !== latest ? "off" : "polite"}
           aria-busy={busy}
           onKeyDown={(event) => moveBetweenMenus(event.currentTarget, event.target, event.key) && event.preventDefault()}
         >

@@ -29,8 +29,8 @@ export function TimelineView({ summary, place, finding, unsent, actions, beginni
   const online = useStore(realtime) === "online";
   const { visit, target } = useStore(place);
   const live = useStore(place.timeline);
-  const state = useStore<StretchState>(visit ?? place.timeline);
   const stretch = visit ?? place.timeline;
+  const state = useStore<StretchState>(stretch);
   const seen = useStore(chat.reading).get(summary.id) ?? 0;
   const edits = useStore(chat.edits);
   const { messages, notes } = state;
