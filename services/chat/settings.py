@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 from pydantic import Field, ValidationInfo, field_validator
 
 from services.chat.kafka.settings import KafkaSettings
 from shared.redis_connection import RedisSettings
 from shared.settings import DatabaseSettings, Url
+
+MOST_WORKERS = 4  # by default: Postgres and the websocket service want cores too
+
+
+def choose_workers() -> int:
+    """One for each core this process may run on."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS)
 
 
 class ChatSettings(KafkaSettings, RedisSettings, DatabaseSettings):
@@ -22,7 +31,13 @@ class ChatSettings(KafkaSettings, RedisSettings, DatabaseSettings):
         le=1_000_000,
         description="messages and changes one person may make a minute, and at once; over all processes with REDIS_URL",
     )
-    workers: int = Field(2, alias="WORKERS", ge=1, le=64, description="processes")
+    workers: int = Field(
+        default_factory=choose_workers,
+        alias="WORKERS",
+        ge=1,
+        le=64,
+        description="processes; by default one a core, to 4",
+    )
     threads: int = Field(16, alias="THREADS", ge=2, le=256, description="threads of each process")
     kafka_partitions: int = Field(
         12, alias="KAFKA_PARTITIONS", ge=1, le=10_000, description="of each topic, when chat makes it"
