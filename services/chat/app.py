@@ -14,6 +14,7 @@ from services.chat.optional_redis import OptionalRedis
 from services.chat.presence import api as presence_api
 from services.chat.rate_limits import SendLimit
 from services.chat.relay.relay import Relay
+from services.chat.search.indexer import Indexer
 from services.chat.search.routes import api as search_api
 from services.chat.settings import ChatSettings
 from services.chat.state import Chat
@@ -54,7 +55,7 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
     install_short_road(app, SendRoad(identity, sender, send_limit))
     for api in (messages_api, conversations_api, presence_api, search_api):
         api.install(app)
-    for start in (revocations.start, relay.start):
+    for start in (revocations.start, relay.start, Indexer(database).start):
         on_start(app, start)
     install(
         app,
