@@ -60,6 +60,7 @@ class Connections:
     def __init__(self) -> None:
         self._by_id: dict[str, Connection] = {}
         self._by_user: dict[bytes, tuple[Connection, ...]] = {}  # by their UUID's bytes: hashing a UUID is slow
+        self._outboxes: dict[bytes, tuple[Outbox, ...]] = {}  # theirs: fan-out touches nothing else
         self._by_session: dict[str, tuple[Connection, ...]] = {}
         CONNECTIONS.set_function(self.__len__)
         PEOPLE.set_function(lambda: len(self._by_user))
@@ -79,8 +80,7 @@ class Connections:
 
     def list_outboxes(self, people: Iterable[bytes]) -> list[Outbox]:
         """Of all their clients. ``people`` are the bytes of their ids."""
-        by_user = self._by_user
-        return [connection.outbox for person in people if person in by_user for connection in by_user[person]]
+        return [outbox for outboxes in map(self._outboxes.get, people) if outboxes for outbox in outboxes]
 
     def list_of_session(self, session_id: str) -> tuple[Connection, ...]:
         return self._by_session.get(session_id, ())
@@ -89,19 +89,29 @@ class Connections:
         """True when it is the person's first."""
         self._by_id[connection.id] = connection
         self._join(self._by_session, connection.caller.session_id, connection)
-        return self._join(self._by_user, connection.caller.user_id.bytes, connection)
+        first = self._join(self._by_user, connection.caller.user_id.bytes, connection)
+        self._note_outboxes(connection.caller.user_id.bytes)
+        return first
 
     def remove(self, connection: Connection) -> bool:
         """True when it was the person's last."""
         del self._by_id[connection.id]
         self._leave(self._by_session, connection.caller.session_id, connection)
-        return self._leave(self._by_user, connection.caller.user_id.bytes, connection)
+        last = self._leave(self._by_user, connection.caller.user_id.bytes, connection)
+        self._note_outboxes(connection.caller.user_id.bytes)
+        return last
 
     def renew(self, connection: Connection, caller: Caller) -> None:
         """The same person shows a fresh token, perhaps of another session."""
         self._leave(self._by_session, connection.caller.session_id, connection)
         connection.caller, connection.warned = caller, False
         self._join(self._by_session, caller.session_id, connection)
+
+    def _note_outboxes(self, person: bytes) -> None:
+        if person in self._by_user:
+            self._outboxes[person] = tuple(connection.outbox for connection in self._by_user[person])
+        else:
+            del self._outboxes[person]
 
     @staticmethod
     def _join(index: dict[Key, tuple[Connection, ...]], key: Key, connection: Connection) -> bool:

@@ -32,7 +32,8 @@ with warnings.catch_warnings():
     import eventlet.wsgi
 
 ASYNC_MODE = "eventlet"  # Flask-SocketIO's name for it
-CALLBACKS_A_TURN = 100
+# A crowd that comes at once is let in by a few at a time: requests and everybody else get their turns in between.
+ACCEPTS_A_TURN = CALLBACKS_A_TURN = 16
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,7})[ \t]*\r\n", re.IGNORECASE)
 
 _selectors = eventlet.patcher.original("selectors")
@@ -126,8 +127,12 @@ class Listener:
         self._socket = eventlet.listen(address[:2], family, backlog=backlog, reuse_port=False)
         self.family = family
         self._stopped = False
+        self._accepted = 0
 
     def accept(self) -> tuple[Any, Any]:
+        self._accepted += 1
+        if self._accepted % ACCEPTS_A_TURN == 0:
+            sleep(0)
         while not self._stopped:
             try:
                 client, address = self._socket.accept()

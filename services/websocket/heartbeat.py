@@ -24,18 +24,18 @@ class Beating(Protocol):
 
 
 class Heartbeat:
-    """``seconds``: within how many of them newcomers are spread. A crowd that came at once is not asked at once."""
+    """``seconds``: newcomers are spread over the second half. A crowd that came at once is not asked at once."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._spread = max(int(seconds), 1)
+        self._least, self._spread = seconds / 2, max(int(seconds / 2), 1)
         self._clock = clock
         self._due: defaultdict[int, list[Beating]] = defaultdict(list)
         self._number = count()
         self._next = int(clock())
 
     def add(self, one: Beating, seconds: float | None = None) -> None:
-        """Its first beat comes after ``seconds``, or some time within the spread."""
-        after = 1 + next(self._number) % self._spread if seconds is None else seconds
+        """Its first beat comes after ``seconds``, or when the spread has it."""
+        after = self._least + next(self._number) % self._spread if seconds is None else seconds
         self._due[max(int(self._clock() + after), self._next)].append(one)
 
     def tick(self) -> None:

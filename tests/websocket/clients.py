@@ -92,6 +92,7 @@ class RawClient:
             "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
             f"Sec-WebSocket-Key: {key}\r\n{headers}\r\n".encode()
         )
+        self.hears_pings = False  # Engine.IO's; the others are not about them
         self._file = self.socket.makefile("rb")
         self.head = b""
         while not self.head.endswith(b"\r\n\r\n"):
@@ -116,6 +117,10 @@ class RawClient:
 
     def read(self) -> tuple[bytes, bytes]:
         """One frame: the raw header and the payload. Raises EOFError at the end."""
+        head, payload = self._read()
+        return (head, payload) if payload != b"2" or self.hears_pings else self.read()
+
+    def _read(self) -> tuple[bytes, bytes]:
         head = self._file.read(2)
         if len(head) < 2:
             raise EOFError

@@ -42,15 +42,15 @@ def test_each_beats_when_it_said_and_ends_when_it_says_nothing() -> None:
     assert one.beats == [1_003, 1_023, 1_028]
 
 
-def test_a_crowd_is_spread_over_the_interval() -> None:
+def test_a_crowd_is_spread_over_half_of_the_interval() -> None:
     clock = Clock()
-    heartbeat, crowd = Heartbeat(25, clock), [One(clock) for _ in range(100)]
+    heartbeat, crowd = Heartbeat(20, clock), [One(clock) for _ in range(100)]
     for one in crowd:
         heartbeat.add(one)
     run(heartbeat, clock, 26)
     times = [one.beats[0] for one in crowd]
-    assert {times.count(when) for when in set(times)} == {4}
-    assert (min(times), max(times)) == (1_001, 1_025)
+    assert {times.count(when) for when in set(times)} == {10}
+    assert (min(times), max(times)) == (1_010, 1_019)
 
 
 def test_a_late_tick_leaves_nobody_out() -> None:

@@ -60,6 +60,7 @@ def test_who_answers_pings_stays_and_who_does_not_is_let_go(
 ) -> None:
     service = make_service(PING_INTERVAL_SECONDS="1", PING_TIMEOUT_SECONDS="1")
     answering, silent = (connect_raw(neighbours.sign(who), to=service) for who in (ann, ben))
+    answering.hears_pings = silent.hears_pings = True
     for _ in range(4):
         assert answering.read()[1] == b"2"
         answering.write("3")
