@@ -164,11 +164,9 @@ def test_known_keys_are_served_while_newer_ones_are_asked_for_in_vain(supabase: 
     ):
         asking = pool.submit(keys.known)
         wait_until(lambda: fault.met > 0)
-        began = time.monotonic()
         assert [keys.known() for _ in range(3)] == [listed["keys"]] * 3
-        assert time.monotonic() - began < 1.5
-        assert asking.result() == listed["keys"]
-        assert time.monotonic() - began < 6
+        assert not asking.done()
+        assert asking.result(30) == listed["keys"]
 
 
 def test_without_any_keys_nothing_is_made_up_for_them(supabase: Supabase) -> None:
@@ -179,9 +177,8 @@ def test_without_any_keys_nothing_is_made_up_for_them(supabase: Supabase) -> Non
 
 def test_a_slow_mail_server_keeps_nobody_waiting(supabase: Supabase, ann: Visitor) -> None:
     supabase.project.mailbox.delay_seconds = 3
-    began = time.monotonic()
     assert ask(ann).status_code == 202
-    assert time.monotonic() - began < 2
+    assert supabase.project.mailbox.mails_to(ann.email) == []
     [mail] = ann.mails()
     assert ann.confirm(token_hash=mail.token).status_code == 200
 

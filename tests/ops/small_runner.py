@@ -24,10 +24,10 @@ ENDS = "echo {name} cannot start >&2; exit 3"
 MUTTERS = "printf 'no end of line'; " + WAITS
 
 
-def make(name: str, folder: Path, script: str) -> Child:
+def make(name: str, folder: Path, script: str, grace_seconds: float = 3.0) -> Child:
     up = folder / f"{name}.up"
     text = script.format(name=name, pids=folder / f"{name}.pids", stops=folder / "stops", up=up)
-    return Child(name, ("sh", "-c", text), {"PATH": os.environ["PATH"]}, up.exists, grace_seconds=3.0)
+    return Child(name, ("sh", "-c", text), {"PATH": os.environ["PATH"]}, up.exists, grace_seconds=grace_seconds)
 
 
 def main(folder: Path, words: list[str]) -> int:
@@ -39,7 +39,7 @@ def main(folder: Path, words: list[str]) -> int:
                 supervisor.stop_with_parent()
             supervisor.start(make("first", folder, WAITS))
             supervisor.wait_until_ready(20)
-            supervisor.start(make("second", folder, script))
+            supervisor.start(make("second", folder, script, 600.0 if "patient" in words else 3.0))
             supervisor.wait_until_ready(20)
             supervisor.say("all ready")
             supervisor.watch()

@@ -156,14 +156,12 @@ def test_a_stubborn_child_is_killed_after_its_grace(start: Callable[..., Run]) -
 
 
 def test_a_second_interrupt_kills_at_once(start: Callable[..., Run]) -> None:
-    run = start("stubborn")
+    run = start("stubborn", "patient")
     run.wait_for("all ready")
-    began = time.monotonic()
     run.process.send_signal(signal.SIGINT)
     assert not eventually(lambda: run.process.poll() is not None, 0.5)
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(SECONDS) == 128 + signal.SIGINT
-    assert time.monotonic() - began < 3.0
     assert are_gone(run.everything())
 
 
