@@ -38,6 +38,8 @@ LINT = (
     Step("format", python("-m", "ruff", "format", "--check", ".")),
     Step("imports", python("-c", IMPORT_LINTER)),
 )
+# Compiles all tests once, with what pytest writes into their assertions; the workers would each do it for themselves.
+COLLECT = Step("tests compiled", python("-m", "pytest", "--collect-only", "-qq"))
 PAGES = Step("frontend tests", ("npm", "run", "--silent", "test"), FRONTEND)
 FAST = ("-m", "not browser and not system and not chaos")
 # tests/order.py says who runs what. Four, as most of them wait for processes more than they compute.
@@ -50,6 +52,8 @@ def main(kind: str, words: list[str]) -> int:
     # Some hundred processes would each compile all of Pulse anew, and every worker all tests.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     steps = (*LINT, PAGES) if kind == "all" else LINT if kind == "lint" else ()
+    if kind == "all" and not words:
+        steps = (*steps, COLLECT)
     with ThreadPoolExecutor(2) as pool:
         passed = list(pool.map(lambda step: _passes(step, environment), steps))
     failed = [step.name for step, fine in zip(steps, passed, strict=True) if not fine]
