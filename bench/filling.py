@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import psycopg
@@ -10,6 +11,7 @@ from psycopg import sql
 
 from bench.rows import END, MESSAGE_COLUMNS, YEAR, Rows
 
+CONVERSATION_COLUMNS = "id, kind, name, direct_low, direct_high, last_seq, member_count, created_at, changed_at"
 BLOCK = 2_000  # lines given to the server at once
 LOG = """
 insert into public.conversation_log (conversation_id, seq, event, message_id, user_id, created_at)
@@ -24,31 +26,51 @@ select m.conversation_id, m.changed_seq,
 from public.messages m where m.changed_seq > m.seq
 order by 6
 """
+WORDS = """
+insert into public.message_words (conversation_id, created_at, message_id, sender_id, words)
+select m.conversation_id, m.created_at, m.id, m.sender_id, public.search_words(m.content)
+from public.messages m where m.content is not null
+"""
+POSITIONS = """
+insert into public.search_positions (conversation_id, indexed_seq)
+select c.id, c.last_seq from public.conversations c
+"""
 
 
 def fill(owner_url: str, rows: Rows) -> None:
-    """Raises ValueError where somebody is in it already. All or nothing; analyzed and vacuumed."""
+    """Raises ValueError where somebody is in it already."""
+    fill_rows(owner_url, rows)
+    fill_words(owner_url)
+
+
+def fill_rows(owner_url: str, rows: Rows) -> None:
+    """All but the words that are searched for. All or nothing; raises ValueError where somebody is in it already."""
+    with psycopg.connect(owner_url, autocommit=True) as owner, owner.transaction():
+        if owner.execute("select 1 from public.users limit 1").fetchone():
+            raise ValueError("this database is in use: rows are made in an empty one only")
+        # What was emptied in the same transaction is written frozen, and with wal_level=minimal to no log.
+        owner.execute("truncate public.users cascade")
+        # Of the owner's: neither foreign keys, which hold by construction, nor triggers, which tell of news.
+        owner.execute("set local session_replication_role = replica")
+        with _without_indexes(owner, "public.messages", "public.conversation_log"):
+            for table, lines in (
+                ("users (id, email, name, created_at)", _people(rows)),
+                (f"messages ({MESSAGE_COLUMNS})", rows.messages()),
+                (f"conversations ({CONVERSATION_COLUMNS})", _conversations(rows)),
+                ("members (conversation_id, user_id, role, joined_at, last_read_seq)", _members(rows)),
+            ):
+                _copy(owner, f"public.{table}", lines)
+            owner.execute(LOG)
+
+
+def fill_words(owner_url: str) -> None:
+    """What the indexer of the chat service would have caught up with; then the whole database is analyzed."""
     with psycopg.connect(owner_url, autocommit=True) as owner:
         with owner.transaction():
-            if owner.execute("select 1 from public.users limit 1").fetchone():
-                raise ValueError("this database is in use: rows are made in an empty one only")
-            # What was emptied in the same transaction is written frozen, and with wal_level=minimal to no log.
-            owner.execute("truncate public.users cascade")
-            # Of the owner's: neither foreign keys, which hold by construction, nor triggers, which tell of news.
-            owner.execute("set local session_replication_role = replica")
-            dropped = list(_drop_indexes(owner))
-            _copy(owner, "public.users (id, email, name, created_at)", _people(rows))
-            _copy(owner, f"public.messages ({MESSAGE_COLUMNS})", rows.messages())
-            _copy(
-                owner,
-                "public.conversations (id, kind, name, direct_low, direct_high, last_seq, member_count,"
-                " created_at, changed_at)",
-                _conversations(rows),
-            )
-            _copy(owner, "public.members (conversation_id, user_id, role, joined_at, last_read_seq)", _members(rows))
-            owner.execute(LOG)
-            for definition in dropped:
-                owner.execute(definition)
+            owner.execute("truncate public.message_words, public.search_positions")
+            with _without_indexes(owner, "public.message_words"):
+                owner.execute(WORDS)
+            owner.execute(POSITIONS)
         owner.execute("vacuum (analyze)")
 
 
@@ -71,16 +93,20 @@ def fill_seed(pulse_url: str, seed_url: str, schema: str) -> None:
         seed.execute("vacuum (analyze)")
 
 
-def _drop_indexes(owner: psycopg.Connection) -> Iterator[bytes]:
-    """Those of the large tables that hold no constraint; yields what makes each again, which is cheaper afterwards."""
+@contextmanager
+def _without_indexes(owner: psycopg.Connection, *tables: str) -> Iterator[None]:
+    """Those that hold no constraint are made afterwards, which is cheaper."""
     found = owner.execute(
         "select i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) from pg_index i"
-        " where i.indrelid in ('public.messages'::regclass, 'public.conversation_log'::regclass)"
-        " and not exists (select from pg_constraint c where c.conindid = i.indexrelid)"
+        " where i.indrelid = any(%s::regclass[])"
+        " and not exists (select from pg_constraint c where c.conindid = i.indexrelid)",
+        [list(tables)],
     ).fetchall()
-    for name, definition in found:
+    for name, _ in found:
         owner.execute(sql.SQL("drop index {}").format(sql.Identifier(*name.split("."))))
-        yield definition.encode()
+    yield
+    for _, definition in found:
+        owner.execute(definition.encode())
 
 
 def _copy(owner: psycopg.Connection, target: str, lines: Iterable[str]) -> None:

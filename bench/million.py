@@ -13,10 +13,13 @@ import json
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bench.filling import fill, fill_seed
+import psycopg
+
+from bench.filling import fill_rows, fill_seed, fill_words
 from bench.peers.seed import SCHEMA
 from bench.pulse import APP_PASSWORD, DATABASE, OWNER_PASSWORD
 from bench.rows import BUSY, LONE, Rows, Shape
@@ -88,8 +91,14 @@ def _make(folder: Path, shape: Shape) -> World:
         for name in (DATABASE, SEED_DATABASE):
             cluster.create_database(name)
         migrate(cluster.url(DATABASE), APP_PASSWORD)
-        fill(cluster.url(DATABASE), rows)
-        fill_seed(cluster.url(DATABASE), cluster.url(SEED_DATABASE), SCHEMA.read_text())
+        url, seed_url = cluster.url(DATABASE), cluster.url(SEED_DATABASE)
+        fill_rows(url, rows)
+        with ThreadPoolExecutor() as pool:
+            seed = pool.submit(fill_seed, url, seed_url, SCHEMA.read_text())
+            fill_words(url)
+            seed.result()
+        with psycopg.connect(url, autocommit=True) as owner:
+            owner.execute("checkpoint")  # else stopping takes as long, and is not waited for
     os.sync()  # which the server was told not to care for
     return describe(folder, rows)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from random import Random
 from urllib.parse import urlencode
+from uuid import UUID
 
 from bench.client import Request, get
 from bench.million import World
 from bench.peers.seed import SeedNode
-from bench.people import Auth
 from bench.rows import SEED
 from bench.words import Writer, make_word
+
+Sign = Callable[[UUID], str]
+"""An access token of somebody."""
 
 DIFFERENT = 64  # questions of a kind
 PAGE = 50
@@ -20,15 +23,17 @@ COMMON, RARE = range(10, 74), range(100_000, 200_000, 1_567)
 """Ranks of words: each of the common ones stands in 1 to 9% of all messages, the rare ones in some ten of a million."""
 
 
-def history_questions(world: World, auth: Auth) -> dict[str, list[Request]]:
+def history_questions(world: World, sign: Sign) -> dict[str, list[Request]]:
     random, large = Random(SEED), {"conversation_id": world.largest}  # noqa: S311 - to be repeated
     middle = range(world.largest_last_seq * 2 // 5, world.largest_last_seq * 3 // 5)
-    token = {who: auth.token(who) for who in (world.lone, world.busy)}
+    token = {who: sign(UUID(who)) for who in (world.lone, world.busy)}
 
     def ask(path: str, who: str, **query: object) -> Request:
         return get(f"{path}?{urlencode(query)}", token[who])
 
-    behind = [world.largest_last_seq - random.randrange(1, 1_000) for _ in range(DIFFERENT)]
+    behind = [
+        world.largest_last_seq - random.randrange(1, min(1_000, world.largest_last_seq)) for _ in range(DIFFERENT)
+    ]
     return {
         "newest page": [ask("/chat/history", world.lone, **large, limit=PAGE)],
         "deep page": [
@@ -41,8 +46,8 @@ def history_questions(world: World, auth: Auth) -> dict[str, list[Request]]:
     }
 
 
-def search_questions(world: World, auth: Auth) -> dict[str, list[Request]]:
-    token = {who: auth.token(who) for who in (world.lone, world.busy, world.quiet)}
+def search_questions(world: World, sign: Sign) -> dict[str, list[Request]]:
+    token = {who: sign(UUID(who)) for who in (world.lone, world.busy, world.quiet)}
 
     def ask(who: str, texts: Sequence[str], **query: object) -> list[Request]:
         return [get(f"/search?{urlencode({'q': text, **query})}", token[who]) for text in texts]

@@ -117,7 +117,7 @@ def running_readers(rounds: Rounds, auth: Auth, rows: int) -> Iterator[dict[str,
         running_seed(folder / "seed_node", rounds.guard, seed_url_of(pulse)) as seed,
         Load(rounds.folder, rounds.guard, ALL) as load,
     ):
-        asked = {**history_questions(world, auth), **search_questions(world, auth)}
+        asked = {**history_questions(world, auth.token), **search_questions(world, auth.token)}
         readers = {
             "pulse": Reader(load, pulse.ports["chat"], asked, pulse.programs),
             "seed_node": Reader(

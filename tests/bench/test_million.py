@@ -8,16 +8,21 @@ from typing import Any
 
 import psycopg
 import pytest
+from werkzeug.test import TestResponse
 
+from bench.client import Request
 from bench.filling import fill, fill_seed
 from bench.million import World, describe
 from bench.peers.seed import SCHEMA
+from bench.reading import history_questions, search_questions
 from bench.rows import Conversation, Rows, Shape
 from bench.words import Writer, make_word, vocabulary
 from ops.postgres import Cluster
 from services.chat.messages.schemas import SendRequest
 from services.chat.messages.sending import hash_request
+from shared.errors import DatabaseRefusal
 from shared.postgres_database import PostgresDatabase
+from tests.chat.conftest import ChatApp, running_app
 from tests.conftest import Database
 
 SHAPE = Shape(messages=1_000, people=60, conversations=20, busiest=8, largest_members=10)
@@ -138,6 +143,35 @@ def test_the_lists_are_as_long_as_they_were_meant_to_be(port: PostgresDatabase, 
     assert world.largest not in [c["id"] for c in lists[world.quiet]]
     changed = [c["last_message"]["created_at"] for c in lists[world.busy] if c["last_message"]]
     assert changed == sorted(changed, reverse=True)
+
+
+def test_a_word_is_found_where_it_stands_and_nowhere_by_outsiders(
+    port: PostgresDatabase, rows: Rows, world: World
+) -> None:
+    assert port.call("index_messages", page_limit=100) == {"indexed": 0, "more": False}
+    talk = rows.conversations[0]
+    spoken = [m for m in read_history(port, talk) if m["content"]]
+    word = max(spoken[-1]["content"].rstrip(".").lower().split(), key=len)
+    holding = [m["id"] for m in spoken if word in m["content"].lower().replace(".", "").split()]
+    asked = {"q": f'"{word}"', "sender_id": None, "before_at": None, "page_limit": 50, "cursor": None}
+    found = port.call("search_messages", caller=world.lone, conversation_id=None, **asked)
+    assert [match["message"]["id"] for match in found["matches"]] == holding[::-1][:50]
+    with pytest.raises(DatabaseRefusal):
+        port.call("search_messages", caller=world.quiet, conversation_id=world.largest, **asked)
+
+
+def test_every_question_of_the_benchmark_is_answered(file_database: Database, world: World) -> None:
+    with running_app(file_database.url) as app:
+        kinds = {**history_questions(world, app.signer.token), **search_questions(world, app.signer.token)}
+        answers = {kind: [ask(app, asked) for asked in requests[:3]] for kind, requests in kinds.items()}
+    assert {answer.status_code for found in answers.values() for answer in found} == {200}
+    for kind in ("newest page", "deep page"):
+        assert [len(answer.json["messages"]) for answer in answers[kind] if answer.json] == [50] * len(answers[kind])
+
+
+def ask(app: ChatApp, asked: Request) -> TestResponse:
+    first, *headers = asked.raw.decode().rstrip().split("\r\n")
+    return app.client.get(first.split()[1], headers=[tuple(header.split(": ", 1)) for header in headers])
 
 
 def test_a_message_goes_on_where_the_rows_end(port: PostgresDatabase, rows: Rows) -> None:
