@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from services.auth.guesses import count_guesses
 from shared.errors import Malformed
 
 SHORTEST, LONGEST = 8, 200
@@ -43,4 +42,7 @@ def normalise(password: str) -> str:
 
 
 def _is_soon_guessed(password: str, theirs: list[str]) -> bool:
+    # Not before somebody chooses a password: the lists cost every worker 16 MiB and part of its start.
+    from services.auth.guesses import count_guesses
+
     return count_guesses(password[:JUDGED], {word: rank for rank, word in enumerate(theirs, 1)}) < GUESSES
