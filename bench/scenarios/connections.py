@@ -5,6 +5,7 @@ Pulse checks the access token of each; the others check nothing.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -26,6 +27,8 @@ DELAYS = {name: Unit(f"ms {name} of the others' messages", "less") for name in (
 Prepare = Callable[[Rounds, Auth, str, ExitStack], Measurement]
 
 SUBJECTS = ("pulse", "node", "flask_eventlet", "flask_gevent")
+FILES = dict.fromkeys(SUBJECTS, 1) | {"flask_gevent": 2}  # each connection keeps open
+SPARE = 400
 NEWCOMERS = 1_500
 IDLE = (1_000, 5_000, 10_000)
 OTHERS, SIZE, EACH_SECOND = 100, 2, 200  # of those that stay: 50 conversations of 2, 200 messages a second
@@ -73,13 +76,22 @@ def connect(rounds: Rounds, auth: Auth, name: str, stack: ExitStack) -> Measurem
 
 
 def grow(rounds: Rounds, auth: Auth, counts: tuple[int, ...], names: tuple[str, ...]) -> None:
-    """One crowd that grows: at each size what a connection costs, and how fast the last of them were let in."""
+    """One crowd that grows: at each size what a connection costs, and how fast the last of them were let in.
+
+    Whoever would run out of files at a size is not measured there.
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Subjects() as subjects:
         for name in names:
             subjects.add(name, partial(crowd, rounds, auth, name, iter(counts)))
         for count in counts:
             measure = f"{count:,} idle connections"
-            rounds.alternate(measure, subjects.measurements, series="idle connections", at=count, count=1)
+            fit = {
+                name: one
+                for name, one in subjects.measurements.items()
+                if count * FILES[name] + SPARE < most or most < 0
+            }
+            rounds.alternate(measure, fit, series="idle connections", at=count, count=1)
 
 
 def crowd(rounds: Rounds, auth: Auth, name: str, counts: Iterator[int], stack: ExitStack) -> Measurement:
