@@ -17,6 +17,7 @@ import structlog
 
 from shared.caller import Caller
 from shared.errors import AppError, NotAuthenticated, Unavailable
+from shared.plain_tokens import PlainTokens
 
 AUDIENCE = "authenticated"
 ROLE = "authenticated"  # the project's own API keys are tokens too, of other roles
@@ -56,6 +57,7 @@ class TokenVerifier:
         self._fetched_at = float("-inf")
         self._lock = threading.Lock()
         self._remembered: OrderedDict[str, Caller] = OrderedDict()
+        self._plain = PlainTokens(AUDIENCE)
 
     def verify(self, token: str) -> Caller:
         """The token's owner. Raises NotAuthenticated (also for a revoked session), or Unavailable without keys."""
@@ -93,6 +95,9 @@ class TokenVerifier:
         return caller
 
     def _read_claims(self, token: str) -> dict[str, Any]:
+        plain = self._plain.read(token)
+        if plain is not None:
+            return plain
         # The algorithm decides which key there is, so that a public key can't be passed off as a secret.
         header = jwt.get_unverified_header(token)
         algorithm = str(header.get("alg"))
@@ -103,7 +108,7 @@ class TokenVerifier:
             key = self._shared_secret
         if key is None:
             raise NotAuthenticated()
-        return jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=[algorithm],
@@ -111,6 +116,9 @@ class TokenVerifier:
             # Expiry is checked on every use above, also for remembered tokens; another host's clock may be ahead.
             options={"require": ["exp", "sub", "aud"], "verify_exp": False, "verify_iat": False},
         )
+        if isinstance(key, jwt.PyJWK):
+            self._plain.learn(token, header, key)
+        return claims
 
     def _find_key(self, kid: str) -> jwt.PyJWK | None:
         if kid not in self._keys:
@@ -135,6 +143,7 @@ class TokenVerifier:
             self._fetched_at = self._clock()
         self._keys, self._fetched = keys, True
         self._remembered.clear()
+        self._plain.forget()
 
     def check_keys(self) -> None:
         """For ``/readyz``: raises Unavailable while no keys are known."""

@@ -15,17 +15,17 @@ from jwt.algorithms import ECAlgorithm
 class Signer:
     def __init__(self, kid: str = "key-1") -> None:
         self.kid = kid
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.private_key = ec.generate_private_key(ec.SECP256R1())
 
     @property
     def jwk(self) -> dict[str, Any]:
-        public: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self._key.public_key()))
+        public: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self.private_key.public_key()))
         return {**public, "kid": self.kid, "alg": "ES256", "use": "sig"}
 
     @property
     def private_jwk(self) -> dict[str, Any]:
         """With what signs: for a server that is to sign as this one."""
-        private: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self._key))
+        private: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self.private_key))
         return {**private, "kid": self.kid, "alg": "ES256", "key_ops": ["sign", "verify"]}
 
     def token(self, user_id: UUID, *, lives: float = 600, **changed: Any) -> str:
@@ -43,4 +43,4 @@ class Signer:
         return self.sign({name: value for name, value in claims.items() if value is not None})
 
     def sign(self, claims: dict[str, Any]) -> str:
-        return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self.kid})
+        return jwt.encode(claims, self.private_key, algorithm="ES256", headers={"kid": self.kid})
