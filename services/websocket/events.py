@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import structlog
-from flask import request
+from flask import Request, request
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO
 from prometheus_client import Counter
@@ -30,30 +31,37 @@ class Events:
         self._server, self._transport = socketio.server, transport
         self._sessions, self._identity = sessions, identity
 
-    def connect(self, auth: Any = None) -> dict[str, Any] | None:
-        connection_id = _connection_id()
+    def connect(self, connection_id: str, *arguments: Any) -> dict[str, Any] | None:
         if self._sessions.connections.find(connection_id) is not None:
             return self.other("connect")  # an event that is only called so
+        environ = self._server.get_environ(connection_id) or {}
         try:
-            caller = _identify(self._identity, auth)
+            caller = _identify(self._identity, arguments[1] if len(arguments) > 1 else None, environ)
+            client = self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(connection_id, "/"))
+            if client is None or client.closed:
+                raise Refused("gone", {"code": "gone"})  # it hung up while auth was asked for keys
+            self._sessions.open(Connection(connection_id, caller, client))
+        except Refused:
+            raise
         except AppError as error:
             answer = _refuse(error)
-            log.info("connect_refused", origin=request.headers.get("Origin"), **_reason(answer))
+            log.info("connect_refused", origin=environ.get("HTTP_ORIGIN"), **_reason(answer))
             raise Refused(answer["code"], answer) from None
-        client = self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(connection_id, "/"))
-        if client is None or client.closed:
-            raise Refused("gone", {"code": "gone"})  # it hung up while auth was asked for keys
-        self._sessions.open(Connection(connection_id, caller, client))
+        except Exception as error:
+            answer = _answer_bug(error)  # as an answer it would count as welcome
+            raise Refused(answer["code"], answer) from None
         self._transport.forget_handshake(client)
         return None
 
-    def disconnect(self, reason: Any = "", *_: Any) -> dict[str, Any] | None:
-        connection_id = _connection_id()
+    def disconnect(self, connection_id: str, reason: Any = "", *_: Any) -> dict[str, Any] | None:
         if self._server.manager.is_connected(connection_id, "/"):
             return self.other("disconnect")
         connection = self._sessions.connections.find(connection_id)
-        if connection is not None:
-            self._sessions.close(connection, str(reason))
+        try:
+            if connection is not None:
+                self._sessions.close(connection, str(reason))
+        except Exception as error:
+            _answer_bug(error)
         return None
 
     def authenticate(self, *arguments: Any) -> dict[str, Any]:
@@ -74,8 +82,9 @@ class Events:
         return {"code": "unknown_event", "message": "Commands travel by HTTP; here only authenticate is understood."}
 
     def install(self, socketio: SocketIO) -> None:
-        socketio.on_event("connect", self.connect)
-        socketio.on_event("disconnect", self.disconnect)
+        # Each client brings these two, and Flask's request context would be a tenth of what it costs to let one in.
+        self._server.on("connect", self.connect)
+        self._server.on("disconnect", self.disconnect)
         socketio.on_event("authenticate", self.authenticate)
         socketio.on_event("*", self.other)
         socketio.on_error_default(_answer_bug)
@@ -87,18 +96,16 @@ def _connection_id() -> str:
 
 def _answer_bug(error: Exception) -> dict[str, Any]:
     log.error("bug", exc_info=error)
-    body = AppError().body()
-    if request.event["message"] == "connect":  # type: ignore[attr-defined]  # Flask-SocketIO adds it
-        raise Refused(body["code"], body)  # any answer would count as welcome
-    return body
+    return AppError().body()
 
 
-def _identify(identity: Identity, auth: Any) -> Caller:
+def _identify(identity: Identity, auth: Any, environ: WSGIEnvironment) -> Caller:
     """The ``auth`` object's token, else what the handshake carried. Raises AppError."""
     token = auth.get("token") if isinstance(auth, dict) else None
     if isinstance(token, str) and token:
         return identity.verifier.verify(token)
-    return identity.identify(request.headers, request.cookies, unsafe=True)
+    handshake = Request(environ)
+    return identity.identify(handshake.headers, handshake.cookies, unsafe=True)
 
 
 def _refuse(error: AppError) -> dict[str, Any]:
