@@ -53,11 +53,11 @@ class Explained:
     ann: UUID
     largest: UUID
 
-    def call(self, function: str, **arguments: Any) -> tuple[Any, list[dict[str, Any]]]:
+    def call(self, function: str, times: int = 6, **arguments: Any) -> tuple[Any, list[dict[str, Any]]]:
         """The answer, and every step of every plan, of the sixth call: from then on plans may be generic ones."""
         names = ", ".join(f"{name} => %s" for name in arguments)
         values = [Jsonb(value) if isinstance(value, list) else value for value in arguments.values()]
-        for _ in range(6):
+        for _ in range(times):
             self.notices.clear()
             [answer] = self.connection.execute(f"select {function}({names})", values).fetchone() or [None]
         texts = [notice.split("plan:\n", 1)[1] for notice in self.notices if "plan:\n" in notice]
@@ -156,6 +156,25 @@ def test_taking_the_outbox_looks_at_what_is_due(explained: Explained) -> None:
     answer, steps = explained.call("take_outbox", page_limit=100)
     assert find_faults(steps) == []
     assert answer == []
+
+
+def test_a_send_looks_everybody_and_everything_up_by_keys(explained: Explained) -> None:
+    original = explained.connection.execute("select md5('m1 5')").fetchone()
+    assert original
+    items = [
+        {
+            "id": str(uuid4()),
+            "sender_id": str(explained.ann),
+            "conversation_id": str(explained.largest),
+            "content": "found",
+            "reply_to": reply_to,
+            "request_hash": "",
+        }
+        for reply_to in (None, original[0])
+    ]
+    answer, steps = explained.call("send_messages", times=1, messages=items)
+    assert [result["status"] for result in answer["results"]] == [201, 201]
+    assert [step for step in steps if rows(step) > 100] == []
 
 
 def test_a_plan_that_reads_everything_or_sorts_a_conversation_is_found(explained: Explained) -> None:
