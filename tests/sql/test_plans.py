@@ -30,6 +30,8 @@ FILL = """
     from generate_series(1, 1001) n, generate_series(1, 10) m;
     insert into members (conversation_id, user_id)
     select md5('c' || n)::uuid, md5('ann')::uuid from generate_series(1, 200) n;
+    insert into members (conversation_id, user_id)
+    select md5('c2')::uuid, md5('u' || n)::uuid from generate_series(1, 2000) n on conflict do nothing;
     insert into conversation_log (conversation_id, seq, event)
     select id, 1, 'conversation.created' from conversations;
     insert into messages (id, conversation_id, seq, changed_seq, sender_id, content, request_hash, created_at)

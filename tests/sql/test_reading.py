@@ -100,6 +100,40 @@ def test_the_conversation_list_shows_unread_and_peer(room: Room) -> None:
     assert "email" not in seen["peer"]
 
 
+def test_the_conversation_list_shows_each_as_it_is_shown_by_itself(room: Room) -> None:
+    direct = room.database.call("open_direct", caller=room.ann.id, recipient=str(room.cho.id))["conversation_id"]
+    group = str(uuid4())
+    room.database.call(
+        "open_group", caller=room.ann.id, conversation_id=group, name="Whales", members=[str(room.ben.id)]
+    )
+    send(room, room.ben, 2)
+    send(room, room.ann)
+    listed = room.database.call("list_conversations", caller=room.ann.id, page_limit=9, cursor=None)["conversations"]
+    assert {shown["id"] for shown in listed} == {direct, group, room.id}
+    for shown in listed:
+        assert shown == room.database.call("get_conversation", caller=room.ann.id, conversation_id=shown["id"])
+
+
+def test_unread_are_messages_of_others_that_are_not_deleted_up_to_999(room: Room) -> None:
+    kept, gone, *_ = send(room, room.ann, 4)
+    send(room, room.ben, 3)
+    room.database.call("delete_message", caller=room.ann.id, message_id=gone["id"])
+    room.database.call("edit_message", caller=room.ann.id, message_id=kept["id"], content="said otherwise")
+    assert unread(room, room.ben) == 3
+    for _ in range(10):
+        send(room, room.ann, 100)
+    assert (unread(room, room.ben), unread(room, room.ann)) == (999, 3)
+
+
+def unread(room: Room, who: Any) -> int:
+    """As the list has it, and alike wherever else it is told."""
+    [listed] = room.database.call("list_conversations", caller=who.id, page_limit=9, cursor=None)["conversations"]
+    shown = room.database.call("get_conversation", caller=who.id, conversation_id=room.id)
+    marked = room.database.call("mark_read", caller=who.id, conversation_id=room.id, read_seq=1)
+    assert listed["unread"] == shown["unread"] == marked["unread"]
+    return int(listed["unread"])
+
+
 def test_the_conversation_list_pages_newest_change_first(room: Room) -> None:
     other = room.database.call("open_direct", caller=room.ann.id, recipient=str(room.cho.id))["conversation_id"]
     send(room, room.ann)
