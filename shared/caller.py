@@ -41,8 +41,8 @@ class Verifier(Protocol):
     def verify(self, token: str) -> Caller:
         """Raises NotAuthenticated, or Unavailable while no keys are known."""
 
-    def verify_remembered(self, token: str) -> Caller:
-        """The same of what was verified before, without waiting. Raises NotAuthenticated."""
+    def verify_at_once(self, token: str) -> Caller:
+        """The same without waiting, for keys or for anything. Raises NotAuthenticated."""
 
 
 class Identity:

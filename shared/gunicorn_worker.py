@@ -1,7 +1,7 @@
 """gunicorn's threaded worker, answering what never reaches Flask in the contract's shape too.
 
-Where the app has a short road (``shared/short_road.py``), the worker's loop reads what comes on kept-alive connections
-itself. All that is kept of a connection is touched by that loop's thread alone.
+Where the app has a short road (``shared/short_road.py``), the worker's loop reads what comes on connections itself,
+from their first request on. All that is kept of a connection is touched by that loop's thread alone.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any
 import structlog
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from shared.errors import AppError, BadRequest
 from shared.short_road import EXTENSION, REQUEST_BYTES, Replies, Reply, ShortRoad, frame, read_request, wants_more
 
+NOTIFY_SECONDS = 1.0  # how often the arbiter is told that we live; it waits 30
 LOOK_SECONDS = 1.0  # how often connections are looked through for those that were idle too long
 
 log = structlog.get_logger()
@@ -42,7 +43,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         self._begun: dict[Any, bytes] = {}  # what has come of a request
         self._on_the_road: set[Any] = set()  # connections whose request is being answered
         self._put_aside: set[Any] = set()  # of those, the ones that are not listened to meanwhile
-        self._looked_at = float("-inf")
+        self._looked_at = self._notified_at = float("-inf")
+
+    def notify(self) -> None:
+        """gunicorn's own touches a file in every round of the loop, which waits while the disk writes its journal."""
+        now = time.monotonic()
+        if now - self._notified_at >= NOTIFY_SECONDS:
+            self._notified_at = now
+            super().notify()
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
@@ -55,6 +63,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         if self._road is not None:
             self._road.set_out()
 
+    def accept(self, listener: Any) -> None:
+        """gunicorn's own has a thread wait for the first request."""
+        if self._road is None:
+            super().accept(listener)
+            return
+        try:
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another process was faster, or the client has left
+            return
+        self.nr_conns += 1
+        connection = TConn(self.cfg, client, address, listener.getsockname())
+        connection.set_timeout()
+        self.keepalived_conns.append(connection)
+        self.poller.register(client, EVENT_READ, partial(self.on_client_socket_readable, connection))
+
     def on_client_socket_readable(self, connection: Any, client: Any) -> None:
         if connection in self._on_the_road:
             # More than one request at a time, or the client has left: it is its turn after the answer.
@@ -63,6 +86,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             return
         if self._road is not None and self.alive and self._take(connection, client, self._road):
             return
+        connection.init()
         if begun := self._begun.pop(connection, b""):
             connection.parser.unreader.unread(begun)
         super().on_client_socket_readable(connection, client)

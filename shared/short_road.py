@@ -1,8 +1,8 @@
 """A short road for requests that come most: read and answered in the worker's own loop, past its threads and Flask.
 
-Only what is plain and goes well is taken: one whole request of a kept-alive connection, of somebody known, with nothing
-wrong in it. Every doubt and every refusal goes the ordinary road with its bytes unread, so that what the contract says
-of them is said in one place. docs/decisions/0016.
+Only what is plain and goes well is taken: one whole request of somebody known, with nothing wrong in it. Every doubt
+and every refusal goes the ordinary road with its bytes unread, so that what the contract says of them is said in one
+place. docs/decisions/0016.
 """
 
 from __future__ import annotations

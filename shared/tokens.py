@@ -25,6 +25,9 @@ REFETCH_SECONDS = 10.0  # an unknown `kid` asks for new keys at most this often
 FIRST_FETCH_SECONDS = 0.5  # the same while no keys are known: a service that starts before auth must not wait long
 REMEMBERED_TOKENS = 10_000
 
+FindKey = Callable[[str], jwt.PyJWK | None]
+"""By its ``kid``."""
+
 log = structlog.get_logger()
 
 
@@ -61,14 +64,11 @@ class TokenVerifier:
 
     def verify(self, token: str) -> Caller:
         """The token's owner. Raises NotAuthenticated (also for a revoked session), or Unavailable without keys."""
-        return self._check(self._remembered.get(token) or self._decode(token))
+        return self._check(self._remembered.get(token) or self._decode(token, self._find_key))
 
-    def verify_remembered(self, token: str) -> Caller:
-        """The same without ever waiting for keys: raises NotAuthenticated also for a token not verified before."""
-        caller = self._remembered.get(token)
-        if caller is None:
-            raise NotAuthenticated()
-        return self._check(caller)
+    def verify_at_once(self, token: str) -> Caller:
+        """The same without ever waiting for keys: raises NotAuthenticated also where its key is not known yet."""
+        return self._check(self._remembered.get(token) or self._decode(token, self._keys.get))
 
     def _check(self, caller: Caller) -> Caller:
         if caller.expires_at <= self._clock():
@@ -76,9 +76,9 @@ class TokenVerifier:
         self._revocations.check(caller)
         return caller
 
-    def _decode(self, token: str) -> Caller:
+    def _decode(self, token: str, find_key: FindKey) -> Caller:
         try:
-            claims = self._read_claims(token)
+            claims = self._read_claims(token, find_key)
             if claims["role"] != ROLE:
                 raise NotAuthenticated()
             caller = Caller(
@@ -94,7 +94,7 @@ class TokenVerifier:
             self._remembered.popitem(last=False)
         return caller
 
-    def _read_claims(self, token: str) -> dict[str, Any]:
+    def _read_claims(self, token: str, find_key: FindKey) -> dict[str, Any]:
         plain = self._plain.read(token)
         if plain is not None:
             return plain
@@ -103,7 +103,7 @@ class TokenVerifier:
         algorithm = str(header.get("alg"))
         key: jwt.PyJWK | str | None = None
         if algorithm == "ES256":
-            key = self._find_key(str(header.get("kid")))
+            key = find_key(str(header.get("kid")))
         elif algorithm == "HS256":
             key = self._shared_secret
         if key is None:

@@ -230,23 +230,27 @@ def test_a_service_is_known_by_its_token_alone() -> None:
         assert not identity.is_service({"Authorization": value})
 
 
-def test_only_what_was_verified_before_is_known_without_asking_and_it_still_expires_and_ends() -> None:
+def test_without_waiting_a_token_is_verified_where_its_key_is_known_and_it_still_expires_and_ends() -> None:
     signer, now = Signer(), [time.time()]
     keys, ended = Keys(signer), Ended()
     verifier = TokenVerifier(keys, ended, clock=lambda: now[0])
     token = signer.token(ANN)
     with pytest.raises(NotAuthenticated):
-        verifier.verify_remembered(token)
+        verifier.verify_at_once(token)
     assert keys.fetched == 0
-    verifier.verify(token)
-    assert verifier.verify_remembered(token).user_id == ANN
+    verifier.check_keys()
+    assert verifier.verify_at_once(token).user_id == ANN
+    for other in (Signer().token(ANN), Signer("new").token(ANN), signer.token(ANN, role="anon"), "x"):
+        with pytest.raises(NotAuthenticated):
+            verifier.verify_at_once(other)
+    assert keys.fetched == 1
     ended.all = True
     with pytest.raises(NotAuthenticated, match="ended"):
-        verifier.verify_remembered(token)
+        verifier.verify_at_once(token)
     ended.all = False
     now[0] += 700
     with pytest.raises(NotAuthenticated, match="expired"):
-        verifier.verify_remembered(token)
+        verifier.verify_at_once(token)
 
 
 class Ended(Revocations):

@@ -75,7 +75,7 @@ class SendRoad:
                 headers,
                 {} if "Authorization" in headers else parse_cookie(headers.get("Cookie")),
                 unsafe=True,
-                verify=self._identity.verifier.verify_remembered,
+                verify=self._identity.verifier.verify_at_once,
             )
             body = SendRequest.model_validate_json(request.body)
             conversation_id = self._sender.find_known(caller.user_id, body)
