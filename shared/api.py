@@ -14,6 +14,7 @@ Source of the design: three libraries were measured and each misread some JSON (
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
@@ -30,7 +31,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Answer(Generic[M]):
-    """``body`` is an ``M``, or JSON-ready data of its shape (SQL functions render most answers themselves)."""
+    """``body`` is an ``M``, or JSON-ready data of its shape, or that as JSON (SQL functions render most answers)."""
 
     body: Any
     status: int | None = None
@@ -145,13 +146,18 @@ def _respond(result: Any, route: Route) -> Response:
         raise TypeError(f"{route.view.__name__} answered a {type(result).__name__}")
     body = result.body
     if current_app.config.get("CHECK_ANSWERS"):
-        check_shape(route.answer, body)
-    data = (
-        body.model_dump_json() if isinstance(body, BaseModel) else current_app.json.dumps(body, separators=(",", ":"))
-    )
-    response = Response(data, result.status or route.status, mimetype="application/json")
+        check_shape(route.answer, json.loads(body) if isinstance(body, bytes) else body)
+    response = Response(_dump(body), result.status or route.status, mimetype="application/json")
     response.headers.update(result.headers)
     return response
+
+
+def _dump(body: Any) -> bytes | str:
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, BaseModel):
+        return body.model_dump_json()
+    return current_app.json.dumps(body, separators=(",", ":"))
 
 
 def check_shape(model: Any, body: Any) -> None:

@@ -35,6 +35,9 @@ class Database(Protocol):
     def call(self, function: str, /, **arguments: Any) -> Any:
         """Raises DatabaseRefusal (the function said no), Contention, OutcomeUnknown or Unavailable."""
 
+    def read(self, function: str, /, **arguments: Any) -> bytes:
+        """The same answer as JSON, for whoever only passes it on."""
+
     def close(self) -> None:
         """Gives the connections back."""
 

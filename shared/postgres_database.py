@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
 import orjson
@@ -52,8 +52,14 @@ class PostgresDatabase:
         return other
 
     def call(self, function: str, /, **arguments: Any) -> Any:
+        return self._ask(self._statement(function, tuple(arguments)), arguments)
+
+    def read(self, function: str, /, **arguments: Any) -> bytes:
+        answer: str | None = self._ask(self._statement(function, tuple(arguments), "::text"), arguments)
+        return b"null" if answer is None else answer.encode()
+
+    def _ask(self, statement: sql.Composed, arguments: dict[str, Any]) -> Any:
         values = [Jsonb(value) if isinstance(value, (dict, list)) else value for value in arguments.values()]
-        statement = self._statement(function, tuple(arguments))
         sent = False
         try:
             with self._connections.one() as connection:
@@ -70,11 +76,13 @@ class PostgresDatabase:
     def close(self) -> None:
         self._connections.close()
 
-    def _statement(self, function: str, names: tuple[str, ...]) -> sql.Composed:
-        key = (function, *names)
+    def _statement(self, function: str, names: tuple[str, ...], cast: LiteralString = "") -> sql.Composed:
+        key = (cast, function, *names)
         if key not in self._statements:
             arguments = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(name)) for name in names)
-            self._statements[key] = sql.SQL("select {}({})").format(sql.Identifier(self._schema, function), arguments)
+            self._statements[key] = sql.SQL("select {}({})" + cast).format(
+                sql.Identifier(self._schema, function), arguments
+            )
         return self._statements[key]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from datetime import datetime
@@ -64,6 +65,9 @@ class SupabaseDatabase:
             log.error("not_postgrest", function=function)
             raise OutcomeUnknown(NOT_ANSWERING)
         return answer
+
+    def read(self, function: str, /, **arguments: Any) -> bytes:
+        return json.dumps(self.call(function, **arguments), ensure_ascii=False, separators=(",", ":")).encode()
 
     def close(self) -> None:
         with self._lock:

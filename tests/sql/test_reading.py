@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -89,6 +90,17 @@ def test_more_than_a_thousand_behind_is_a_reset(room: Room) -> None:
 def test_a_member_reads_one_message(room: Room) -> None:
     [sent] = send(room, room.ann)
     assert room.database.call("get_message", caller=room.ben.id, message_id=sent["id"]) == sent
+
+
+def test_what_is_only_passed_on_is_the_same_answer_as_json(room: Room) -> None:
+    room.database.call("send_messages", messages=[item(room.ann, room.id, 'a "🐳" \\ whale')])
+    arguments = {"conversation_id": room.id, "after_seq": 0, "page_limit": 9}
+    as_json = room.database.read("list_changes", caller=room.ben.id, **arguments)
+    assert json.loads(as_json) == room.database.call("list_changes", caller=room.ben.id, **arguments)
+    assert "🐳".encode() in as_json
+    with pytest.raises(DatabaseRefusal) as refusal:
+        room.database.read("list_changes", caller=room.cho.id, **arguments)
+    assert refusal.value.status == 404
 
 
 def test_the_conversation_list_shows_unread_and_peer(room: Room) -> None:

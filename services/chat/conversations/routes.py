@@ -37,7 +37,7 @@ OWNER_ERRORS = (ConversationNotFound, NotAllowed, DirectConversation, TooManyReq
 @api.on("GET", "/conversations")
 def list_conversations(caller: Caller, query: PageQuery) -> Answer[Conversations]:
     """The caller's conversations, newest change first."""
-    page = chat().database.call(
+    page = chat().database.read(
         "list_conversations", caller=caller.user_id, page_limit=query.limit, cursor=query.cursor
     )
     return Answer(page)
@@ -72,7 +72,7 @@ def rename_group(caller: Caller, conversation_id: UUID, body: RenameRequest) -> 
 @api.on("GET", "/conversations/<uuid:conversation_id>/members", errors=(ConversationNotFound,))
 def list_members(caller: Caller, conversation_id: UUID, query: PageQuery) -> Answer[Members]:
     """Who is in a conversation, by name."""
-    page = chat().database.call(
+    page = chat().database.read(
         "list_members",
         caller=caller.user_id,
         conversation_id=conversation_id,

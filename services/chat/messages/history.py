@@ -17,6 +17,7 @@ import zlib
 from typing import Any
 from uuid import UUID
 
+import orjson
 from prometheus_client import Counter
 
 from services.chat.messages.schemas import History, HistoryQuery
@@ -41,7 +42,7 @@ class HistoryPages:
         self._redis = redis
 
     def read(self, caller: UUID, query: HistoryQuery) -> dict[str, Any] | bytes:
-        """A History, rendered already (bytes) if it was kept. Raises DatabaseRefusal or Unavailable."""
+        """A History, most as JSON already. Raises DatabaseRefusal or Unavailable."""
         if self._redis is None or query.limit < SMALLEST_PAGE:
             return self._list(caller, query)
         state = self._database.call(
@@ -60,12 +61,12 @@ class HistoryPages:
         if kept is not None:
             return kept
         page = self._list(caller, query)
-        if page["last_seq"] == state["last_seq"]:
+        if orjson.loads(page)["last_seq"] == state["last_seq"]:
             self._keep(key, page)
         return page
 
-    def _list(self, caller: UUID, query: HistoryQuery) -> dict[str, Any]:
-        page: dict[str, Any] = self._database.call(
+    def _list(self, caller: UUID, query: HistoryQuery) -> bytes:
+        return self._database.read(
             "list_history",
             caller=caller,
             conversation_id=query.conversation_id,
@@ -74,7 +75,6 @@ class HistoryPages:
             after_seq=query.after,
             page_limit=query.limit,
         )
-        return page
 
     def _find(self, key: str) -> bytes | None:
         assert self._redis is not None
@@ -86,9 +86,9 @@ class HistoryPages:
         except zlib.error:  # not ours
             return None
 
-    def _keep(self, key: str, page: dict[str, Any]) -> None:
+    def _keep(self, key: str, page: bytes) -> None:
         assert self._redis is not None
-        packed = zlib.compress(json.dumps(page, ensure_ascii=False, separators=(",", ":")).encode(), 1)
+        packed = zlib.compress(page, 1)
         if len(packed) > LARGEST_BYTES:
             PAGES.labels("too_large").inc()
             return

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Response
-
 from services.chat.conversations.schemas import PageQuery
 from services.chat.errors import (
     AttachmentNotFound,
@@ -55,16 +53,15 @@ def send_message(caller: Caller, body: SendRequest) -> Answer[Message]:
 
 
 @api.on("GET", "/chat/history", errors=(ConversationNotFound, UserNotFound))
-def list_history(caller: Caller, query: HistoryQuery) -> Answer[History] | Response:
+def list_history(caller: Caller, query: HistoryQuery) -> Answer[History]:
     """A page of a conversation's messages."""
-    page = chat().history.read(caller.user_id, query)
-    return Response(page, mimetype="application/json") if isinstance(page, bytes) else Answer(page)
+    return Answer(chat().history.read(caller.user_id, query))
 
 
 @api.on("GET", "/chat/changes", errors=(ConversationNotFound,))
 def list_changes(caller: Caller, query: ChangesQuery) -> Answer[Changes]:
     """What happened in a conversation above a position of its log."""
-    changes = chat().database.call(
+    changes = chat().database.read(
         "list_changes",
         caller=caller.user_id,
         conversation_id=query.conversation_id,
@@ -77,14 +74,14 @@ def list_changes(caller: Caller, query: ChangesQuery) -> Answer[Changes]:
 @api.on("GET", "/messages")
 def list_messages(caller: Caller, query: PageQuery) -> Answer[Messages]:
     """The messages of all the caller's conversations, newest first."""
-    page = chat().database.call("list_messages", caller=caller.user_id, page_limit=query.limit, cursor=query.cursor)
+    page = chat().database.read("list_messages", caller=caller.user_id, page_limit=query.limit, cursor=query.cursor)
     return Answer(page)
 
 
 @api.on("GET", "/messages/<uuid:message_id>", errors=(MessageNotFound,))
 def get_message(caller: Caller, message_id: UUID) -> Answer[Message]:
     """One message."""
-    return Answer(chat().database.call("get_message", caller=caller.user_id, message_id=message_id))
+    return Answer(chat().database.read("get_message", caller=caller.user_id, message_id=message_id))
 
 
 @api.on("PATCH", "/messages/<uuid:message_id>", errors=(MessageNotFound, NotAllowed, MessageDeleted, TooManyRequests))

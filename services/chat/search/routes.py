@@ -14,7 +14,7 @@ api = Api("search")
 @api.on("GET", "/search", errors=(ConversationNotFound,))
 def search(caller: Caller, query: SearchQuery) -> Answer[Matches]:
     """Messages of the caller's conversations in which all of the words stand, newest first."""
-    matches = chat().database.call(
+    matches = chat().database.read(
         "search_messages",
         caller=caller.user_id,
         q=query.q,
