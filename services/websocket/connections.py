@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -19,6 +19,11 @@ CONNECTIONS = Gauge("pulse_socket_connections", "Signed-in clients")
 PEOPLE = Gauge("pulse_socket_people", "People with at least one client")
 WAITING = Gauge("pulse_socket_waiting_events", "Events waiting for slow clients")
 TOO_SLOW_CLOSES = Counter("pulse_socket_too_slow_total", "Clients closed because too much waited for them")
+
+GROUP = (
+    32  # people: so many and more are remembered together, because conversations are told of one message after another
+)
+GROUPS = 64  # of them
 
 Key = TypeVar("Key", bytes, str)
 
@@ -61,6 +66,7 @@ class Connections:
         self._by_id: dict[str, Connection] = {}
         self._by_user: dict[bytes, tuple[Connection, ...]] = {}  # by their UUID's bytes: hashing a UUID is slow
         self._outboxes: dict[bytes, tuple[Outbox, ...]] = {}  # theirs: fan-out touches nothing else
+        self._groups: dict[tuple[bytes, ...], Sequence[Outbox]] = {}  # until somebody comes or leaves
         self._by_session: dict[str, tuple[Connection, ...]] = {}
         CONNECTIONS.set_function(self.__len__)
         PEOPLE.set_function(lambda: len(self._by_user))
@@ -78,8 +84,19 @@ class Connections:
     def list_of_user(self, user_id: UUID) -> tuple[Connection, ...]:
         return self._by_user.get(user_id.bytes, ())
 
-    def list_outboxes(self, people: Iterable[bytes]) -> list[Outbox]:
+    def list_outboxes(self, people: Sequence[bytes]) -> Sequence[Outbox]:
         """Of all their clients. ``people`` are the bytes of their ids."""
+        if len(people) < GROUP:
+            return self._find_outboxes(people)
+        group = tuple(people)
+        found = self._groups.get(group)
+        if found is None:
+            if len(self._groups) >= GROUPS:
+                self._groups.clear()
+            found = self._groups[group] = self._find_outboxes(people)
+        return found
+
+    def _find_outboxes(self, people: Sequence[bytes]) -> list[Outbox]:
         return [outbox for outboxes in map(self._outboxes.get, people) if outboxes for outbox in outboxes]
 
     def list_of_session(self, session_id: str) -> tuple[Connection, ...]:
@@ -108,6 +125,7 @@ class Connections:
         self._join(self._by_session, caller.session_id, connection)
 
     def _note_outboxes(self, person: bytes) -> None:
+        self._groups.clear()
         if person in self._by_user:
             self._outboxes[person] = tuple(connection.outbox for connection in self._by_user[person])
         else:

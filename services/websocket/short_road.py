@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import time
+from functools import lru_cache
 
 import orjson
 import structlog
 
 from services.websocket import fanout
 from services.websocket.broadcast import Broadcast
+from services.websocket.connections import GROUP, GROUPS
 from services.websocket.fanout import DELIVERABLE, Addressed
 from services.websocket.frames import Frame, frame_text
 from shared.caller import Identity
@@ -24,6 +26,7 @@ from shared.web import REQUEST_ID, choose_request_id, name_pause, record
 
 BEGINNINGS = {name: b'42["%s",' % name.encode() for name in DELIVERABLE}
 DASHES = (8, 13, 18, 23)  # in a UUID's 36 characters
+MOST_REMEMBERED = 8_192  # people in a group: 64 such take 50 MB
 HEADERS = {
     "Content-Type": "application/json",
     "X-Content-Type-Options": "nosniff",
@@ -97,21 +100,32 @@ def read_deliveries(body: bytes) -> tuple[list[Addressed], list[str]] | None:
 
 
 def read_people(ids: list[str]) -> tuple[bytes, ...] | None:
-    """The bytes of UUIDs written as everybody writes them, each once; all at a time, because there may be thousands.
+    """The bytes of UUIDs written as everybody writes them, each once. None when there is another among them.
 
-    None when there is another among them. Raises TypeError or ValueError for what is no list of hexadecimal texts.
+    Raises TypeError or ValueError for what is no list of texts.
     """
-    count = len(ids)
-    if not isinstance(ids, list) or any(map((36).__ne__, map(len, ids))):
+    if not isinstance(ids, list):
         return None
-    text = "".join(ids)
+    text = ",".join(ids)
+    read = _read_group if GROUP <= len(ids) <= MOST_REMEMBERED else _read_people
+    return read(text, len(ids))  # no other list of as many has the same text: each comma inside of one is one too many
+
+
+def _read_people(text: str, count: int) -> tuple[bytes, ...] | None:
+    """All at a time, because there may be thousands. Raises ValueError for what is not hexadecimal."""
+    commas = text[36::37]
+    if count and (len(text) != 37 * count - 1 or commas != "," * (count - 1)):
+        return None
     dashes = "-" * count
-    if any(text[place::36] != dashes for place in DASHES):
+    if any(text[place::37] != dashes for place in DASHES):
         return None
-    found = bytes.fromhex(text.replace("-", ""))
-    if len(found) != 16 * count:  # white space, or more dashes
+    found = bytes.fromhex(text.replace("-", "").replace(",", ""))
+    if len(found) != 16 * count:  # white space, or more dashes or commas
         return None
     return tuple(dict.fromkeys([found[at : at + 16] for at in range(0, len(found), 16)]))
+
+
+_read_group = lru_cache(maxsize=GROUPS)(_read_people)
 
 
 def _encode(event: str, data: object) -> Frame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 
@@ -28,6 +29,26 @@ def test_every_device_of_every_recipient_hears_it_and_outsiders_do_not(
     service.deliver([cho], ("resync", {}))
     assert chos.wait_for("resync") == [{}]
     assert chos.of("typing") == []
+
+
+def test_a_large_group_is_told_as_it_is_now_however_often_it_was_told_before(
+    service: Service, connect: Connect, neighbours: Neighbours, ann: str, ben: str, cho: str
+) -> None:
+    group = [ann, ben, *(str(uuid4()) for _ in range(60))]
+    first, chos = connect(neighbours.sign(ann)), connect(neighbours.sign(cho))
+    service.deliver(group, ("typing", {"n": 1}))
+    first.wait_for("typing")
+    second, bens = connect(neighbours.sign(ann)), connect(neighbours.sign(ben))
+    service.deliver(group, ("typing", {"n": 2}))
+    for client in (second, bens):
+        assert client.wait_for("typing") == [{"n": 2}]
+    first.close()
+    service.deliver([*group[:1], cho, *group[2:]], ("typing", {"n": 3}))  # as many, but cho instead of ben
+    service.deliver(group, ("typing", {"n": 4}))
+    assert chos.wait_for("typing") == [{"n": 3}]
+    assert second.wait_for("typing", 3)[1:] == [{"n": 3}, {"n": 4}]
+    assert bens.wait_for("typing", 2) == [{"n": 2}, {"n": 4}]
+    assert first.of("typing")[:2] == [{"n": 1}, {"n": 2}]
 
 
 def test_a_recipient_named_twice_hears_it_once(

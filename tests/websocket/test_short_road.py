@@ -160,6 +160,20 @@ def test_only_people_written_as_everybody_writes_them_are_read_and_then_rightly(
         assert people == [str(uuid.UUID(one)) for one in people] or any(one != one.lower() for one in people)
 
 
+def test_a_large_group_is_read_as_each_of_its_people_is() -> None:
+    group = [str(uuid.uuid4()) for _ in range(40)]
+    expected = tuple(uuid.UUID(one).bytes for one in group)
+    for _ in range(2):  # the second is remembered
+        assert read_people(group) == expected
+        assert read_people([*group[1:], group[0]]) == (*expected[1:], expected[0])
+        assert read_people(group + group[:1]) == expected
+        for wrong in (["," + group[0][1:]], [group[0] + "," + group[1]], [group[0] + ",", group[1][1:]]):
+            try:
+                assert read_people(group[len(wrong) :] + wrong) is None
+            except ValueError:
+                continue
+
+
 @pytest.mark.parametrize(
     "people",
     [
