@@ -20,10 +20,9 @@ PEOPLE = Gauge("pulse_socket_people", "People with at least one client")
 WAITING = Gauge("pulse_socket_waiting_events", "Events waiting for slow clients")
 TOO_SLOW_CLOSES = Counter("pulse_socket_too_slow_total", "Clients closed because too much waited for them")
 
-GROUP = (
-    32  # people: so many and more are remembered together, because conversations are told of one message after another
-)
-GROUPS = 64  # of them
+# Conversations are told of one message after another: where these many people are meant, they are remembered together.
+GROUP, LARGEST_GROUP = 32, 8_192
+GROUPS = 64  # at most; 50 MB where all are of the largest
 
 Key = TypeVar("Key", bytes, str)
 
@@ -86,7 +85,7 @@ class Connections:
 
     def list_outboxes(self, people: Sequence[bytes]) -> Sequence[Outbox]:
         """Of all their clients. ``people`` are the bytes of their ids."""
-        if len(people) < GROUP:
+        if not GROUP <= len(people) <= LARGEST_GROUP:
             return self._find_outboxes(people)
         group = tuple(people)
         found = self._groups.get(group)

@@ -16,7 +16,7 @@ import structlog
 
 from services.websocket import fanout
 from services.websocket.broadcast import Broadcast
-from services.websocket.connections import GROUP, GROUPS
+from services.websocket.connections import GROUP, GROUPS, LARGEST_GROUP
 from services.websocket.fanout import DELIVERABLE, Addressed
 from services.websocket.frames import Frame, frame_text
 from shared.caller import Identity
@@ -26,7 +26,6 @@ from shared.web import REQUEST_ID, choose_request_id, name_pause, record
 
 BEGINNINGS = {name: b'42["%s",' % name.encode() for name in DELIVERABLE}
 DASHES = (8, 13, 18, 23)  # in a UUID's 36 characters
-MOST_REMEMBERED = 8_192  # people in a group: 64 such take 50 MB
 HEADERS = {
     "Content-Type": "application/json",
     "X-Content-Type-Options": "nosniff",
@@ -107,7 +106,7 @@ def read_people(ids: list[str]) -> tuple[bytes, ...] | None:
     if not isinstance(ids, list):
         return None
     text = ",".join(ids)
-    read = _read_group if GROUP <= len(ids) <= MOST_REMEMBERED else _read_people
+    read = _read_group if GROUP <= len(ids) <= LARGEST_GROUP else _read_people
     return read(text, len(ids))  # no other list of as many has the same text: each comma inside of one is one too many
 
 
