@@ -248,7 +248,8 @@ def test_old_and_rare_words_are_found_behind_thousands_of_others(room: Room, own
             """
             insert into messages (id, conversation_id, seq, changed_seq, sender_id, content, request_hash, created_at)
             select gen_random_uuid(), %s, n, n, %s,
-                   case when n %% 1000 = 7 then 'a blue whale ' else 'shark blue ' end || n, '',
+                   case when n %% 1000 = 7 then 'a blue whale ' else 'shark blue ' end
+                   || case when n %% 140 = 3 then 'seal ' else '' end || n, '',
                    '2026-01-01'::timestamptz + n * %s::interval
             from generate_series(2, 6001) n
             """,
@@ -265,6 +266,11 @@ def test_old_and_rare_words_are_found_behind_thousands_of_others(room: Room, own
     assert find(room, room.ben, "whale", sender_id=room.ben.id) == []
     assert len(find(room, room.ben, "whale", sender_id=room.ann.id, conversation_id=room.id)) == 6
     assert len(find(room, room.ben, "shark", page_limit=50)) == 50
+    # Now and then: what is left of a page is a little further back than that.
+    seals = [int(content.split()[-1]) for content in find(room, room.ben, "seal", page_limit=20)]
+    assert len(set(seals)) == 20
+    assert all(n % 140 == 3 for n in seals)
+    assert pace == "0" or seals == list(range(5883, 0, -140))[:20]
 
 
 def test_whoever_has_no_account_is_refused_and_so_is_a_forged_cursor(room: Room) -> None:
