@@ -12,6 +12,7 @@ import pytest
 from services.chat.errors import SendQueueFull
 from services.chat.messages import batcher as module
 from services.chat.messages.batcher import LANES, WAITING_ITEMS, Batcher
+from services.chat.messages.turns import Turns
 from shared.database import Contention, OutcomeUnknown
 from shared.errors import Unavailable
 
@@ -77,6 +78,23 @@ def test_a_stuck_lane_does_not_stall_another(calls: Calls) -> None:
         assert calls.entered.acquire(timeout=10)  # it got through to the database
         calls.open.set()
         assert (stuck.result(10)["status"], free.result(10)["status"]) == (201, 201)
+
+
+@pytest.mark.parametrize(("patience", "waits"), [(30.0, True), (0.0, False)], ids=["quick", "slow"])
+def test_a_lane_waits_for_the_turn_of_one_that_is_quick_and_not_for_a_slow_one(patience: float, waits: bool) -> None:
+    turns = Turns(patience)
+    running = threading.Event()
+
+    def run() -> None:
+        with turns.one():
+            running.set()
+
+    other = threading.Thread(target=run)
+    with turns.one():
+        other.start()
+        assert running.wait(0.05 if waits else 10) != waits
+    assert running.wait(10)
+    other.join(10)
 
 
 def test_a_poisoned_batch_is_sent_one_by_one_and_only_the_poison_fails(calls: Calls) -> None:
