@@ -23,7 +23,7 @@ MOST_HEADERS = 16  # a provider writes one for each of its keys
 
 
 class PlainTokens:
-    """ES256 alone, for one audience."""
+    """ES256 alone, for one audience, and for as long as the same keys hold."""
 
     def __init__(self, audience: str) -> None:
         self._audience = audience
@@ -33,10 +33,6 @@ class PlainTokens:
         """``token``, which has this ``header``, was verified with ``key``."""
         if key.algorithm_name == "ES256" and header.keys() <= HEADER and len(self._keys) < MOST_HEADERS:
             self._keys[token.partition(".")[0]] = key
-
-    def forget(self) -> None:
-        """Other keys hold from now on."""
-        self._keys.clear()
 
     def read(self, token: str) -> dict[str, Any] | None:
         """The claims; None for what is not plain. Raises InvalidSignatureError. Expiry is the caller's to check."""

@@ -95,7 +95,9 @@ class TokenVerifier:
         return caller
 
     def _read_claims(self, token: str, find_key: FindKey) -> dict[str, Any]:
-        plain = self._plain.read(token)
+        # Taken before the key is looked for: what a key verifies that is just being replaced is not learned.
+        known = self._plain
+        plain = known.read(token)
         if plain is not None:
             return plain
         # The algorithm decides which key there is, so that a public key can't be passed off as a secret.
@@ -117,7 +119,7 @@ class TokenVerifier:
             options={"require": ["exp", "sub", "aud"], "verify_exp": False, "verify_iat": False},
         )
         if isinstance(key, jwt.PyJWK):
-            self._plain.learn(token, header, key)
+            known.learn(token, header, key)
         return claims
 
     def _find_key(self, kid: str) -> jwt.PyJWK | None:
@@ -143,7 +145,7 @@ class TokenVerifier:
             self._fetched_at = self._clock()
         self._keys, self._fetched = keys, True
         self._remembered.clear()
-        self._plain.forget()
+        self._plain = PlainTokens(AUDIENCE)
 
     def check_keys(self) -> None:
         """For ``/readyz``: raises Unavailable while no keys are known."""

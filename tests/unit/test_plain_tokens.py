@@ -40,9 +40,6 @@ def test_a_header_that_is_not_known_is_left_to_others() -> None:
     signer = Signer()
     assert PlainTokens("authenticated").read(signer.token(ANN)) is None
     assert learned(signer).read(Signer("key-2").token(ANN)) is None
-    plain = learned(signer)
-    plain.forget()
-    assert plain.read(signer.token(ANN)) is None
 
 
 def test_a_header_that_says_more_is_not_learned() -> None:
