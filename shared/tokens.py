@@ -77,6 +77,7 @@ class TokenVerifier:
         return caller
 
     def _decode(self, token: str, find_key: FindKey) -> Caller:
+        remembered = self._remembered  # taken before anything else, as below
         try:
             claims = self._read_claims(token, find_key)
             if claims["role"] != ROLE:
@@ -89,9 +90,9 @@ class TokenVerifier:
             )
         except (jwt.PyJWTError, ValueError, KeyError, TypeError):
             raise NotAuthenticated() from None
-        self._remembered[token] = caller
-        while len(self._remembered) > REMEMBERED_TOKENS:
-            self._remembered.popitem(last=False)
+        remembered[token] = caller
+        while len(remembered) > REMEMBERED_TOKENS:
+            remembered.popitem(last=False)
         return caller
 
     def _read_claims(self, token: str, find_key: FindKey) -> dict[str, Any]:
@@ -143,9 +144,10 @@ class TokenVerifier:
             return
         finally:
             self._fetched_at = self._clock()
+        # In this order, and exchanged: whoever finds a new one finds none but new ones after it.
         self._keys, self._fetched = keys, True
-        self._remembered.clear()
         self._plain = PlainTokens(AUDIENCE)
+        self._remembered = OrderedDict()
 
     def check_keys(self) -> None:
         """For ``/readyz``: raises Unavailable while no keys are known."""

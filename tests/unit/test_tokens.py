@@ -259,3 +259,26 @@ class Ended(Revocations):
     def check(self, caller: Caller) -> None:
         if self.all and caller.user_id == ANN:
             raise NotAuthenticated("This session has ended.", reason="signed_out")
+
+
+def test_what_a_key_verified_while_it_was_withdrawn_is_not_trusted_later() -> None:
+    old, new, now = Signer("old"), Signer("new"), [time.time()]
+    keys = Keys(old)
+    verifier = TokenVerifier(keys, clock=lambda: now[0])
+    verifier.check_keys()
+    token, another = old.token(ANN), old.token(ANN, session_id="another")
+
+    def find_and_withdraw(kid: str) -> jwt.PyJWK | None:
+        """As when another thread exchanges the keys while this one verifies."""
+        found = verifier._keys.get(kid)
+        keys.signers = [new]
+        now[0] += 11
+        verifier._refetch()
+        return found
+
+    assert verifier._decode(token, find_and_withdraw).user_id == ANN
+    assert keys.fetched == 2
+    for one in (token, another):
+        with pytest.raises(NotAuthenticated):
+            verifier.verify(one)
+    assert verifier.verify(new.token(ANN)).user_id == ANN
