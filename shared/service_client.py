@@ -62,7 +62,7 @@ class ServiceClient:
         query: dict[str, Any] | None = None,
         seconds: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
     ) -> dict[str, Any]:
-        """The answer's JSON object. Raises Unavailable (down, slow, 5xx, 429) or ServiceRefused (4xx)."""
+        """The answer's JSON object. Raises Unavailable (down, slow, 5xx, 429, a redirect) or ServiceRefused (4xx)."""
         try:
             request = self._prepare(method, path, query)
             if request_id := structlog.contextvars.get_contextvars().get("request_id"):
@@ -77,10 +77,11 @@ class ServiceClient:
                 raise ValueError("the answer is no object")
         except (requests.RequestException, ValueError) as error:
             raise Unavailable() from error
-        if response.status_code >= 500 or response.status_code == 429:
-            raise Unavailable()
-        if response.status_code >= 400:
-            raise ServiceRefused(response.status_code, body)
+        status = response.status_code
+        if status >= 500 or status == 429 or not (200 <= status < 300 or status >= 400):
+            raise Unavailable()  # a redirect, too, has done nothing of what was asked
+        if status >= 400:
+            raise ServiceRefused(status, body)
         return body
 
     def _prepare(self, method: str, path: str, query: dict[str, Any] | None) -> requests.PreparedRequest:

@@ -54,3 +54,21 @@ def test_two_hundred_of_the_longest_messages_fit_into_one_delivery() -> None:
     assert sent.headers["Content-Type"] == "application/json"
     assert json.loads(sent.body or b"") == body
     assert len(sent.body or b"") < 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("status", [301, 304, 308])
+def test_a_redirect_has_done_nothing_though_it_says_nothing_wrong(status: int) -> None:
+    with responses.RequestsMock() as other:
+        other.post(f"{AUTH}/deliver", status=status, headers={"Location": "https://127.0.0.1:5001/deliver"})
+        other.get(f"{AUTH}/healthz", status=status)
+        client = ServiceClient(AUTH, "token")
+        with pytest.raises(Unavailable):
+            client.post("/deliver", {})
+        with pytest.raises(Unavailable):
+            client.check_alive()
+
+
+def test_an_empty_answer_that_is_none_of_these_is_an_empty_object() -> None:
+    with responses.RequestsMock() as other:
+        other.post(f"{AUTH}/deliver", status=204)
+        assert ServiceClient(AUTH, "token").post("/deliver", {}) == {}
