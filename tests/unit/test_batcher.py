@@ -11,7 +11,7 @@ import pytest
 
 from services.chat.errors import SendQueueFull
 from services.chat.messages import batcher as module
-from services.chat.messages.batcher import LANES, WAITING_ITEMS, Batcher
+from services.chat.messages.batcher import BATCH_ITEMS, LANES, WAITING_ITEMS, Batcher
 from services.chat.messages.turns import Turns
 from shared.database import Contention, OutcomeUnknown
 from shared.errors import Unavailable
@@ -268,3 +268,34 @@ def test_tickets_that_wait_too_long_are_told_once_that_the_outcome_is_unknown(ca
     while "later" not in told.outcomes:
         batcher.set_out()
     assert calls.batches == [["running"], ["later"]]
+
+
+@pytest.mark.parametrize("tickets", [BATCH_ITEMS - 1, BATCH_ITEMS, BATCH_ITEMS + 50, 3 * BATCH_ITEMS + 1])
+def test_a_thread_that_comes_before_tickets_set_out_leads_until_its_own_item_is_sent(
+    calls: Calls, tickets: int
+) -> None:
+    told = Told()
+    batcher = Batcher(calls, told)
+    for n in range(tickets):
+        batcher.submit(ROOM, {"n": n}, n)
+    assert batcher.send(ROOM, {"n": "a thread's"}) == {"status": 201, "n": "a thread's"}
+    told.wait_for(tickets)
+    assert [n for batch in calls.batches for n in batch] == [*range(tickets), "a thread's"]
+    assert batcher.send(ROOM, {"n": "and on"})["status"] == 201
+
+
+def test_threads_and_more_tickets_than_a_batch_are_each_answered_once(calls: Calls) -> None:
+    told = Told()
+    batcher = Batcher(calls, told)
+    with ThreadPoolExecutor(8) as pool:
+        sending = []
+        for n in range(40):
+            for ticket in range(30):
+                batcher.submit(ROOM, {"n": (n, ticket)}, (n, ticket))
+            sending.append(pool.submit(batcher.send, ROOM, {"n": n}))
+            if n % 5 == 4:
+                batcher.set_out()
+                told.wait_for(150)
+        assert [one.result(10)["n"] for one in sending] == list(range(40))
+    assert len(told.outcomes) == 1_200
+    assert sum(len(batch) for batch in calls.batches) == 1_240

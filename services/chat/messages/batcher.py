@@ -95,10 +95,11 @@ class _Lane:
         with self._lock:
             self._append(mine)
             mine.leads, self._led = not self._led, True
-        if not mine.leads:
-            self._wait(mine)
-        if mine.leads and self._lead():
-            self._threads.submit(self._lead_on)
+        while not mine.done:
+            if not mine.leads:
+                self._wait(mine)
+            if mine.leads:
+                self._lead_for(mine)
         if mine.error is not None:
             raise mine.error
         assert mine.result is not None
@@ -147,13 +148,21 @@ class _Lane:
                 self._waiting.remove(mine)
         raise Unavailable(NOT_KNOWN)
 
+    def _lead_for(self, mine: _Waiting) -> None:
+        """Leads until its own item was in a batch, or the lead is passed to another: tickets that came before it, and
+        have not set out yet, may be more than one batch."""
+        mine.leads = False
+        while self._lead():
+            if mine.done:
+                self._threads.submit(self._lead_on)
+                return
+
     def _lead_on(self) -> None:
         while self._lead():
             pass
 
     def _lead(self) -> bool:
-        """Runs one batch, which holds the leader's own item, and passes the lead on.
-        True when whoever is next has no thread to take it."""
+        """Runs one batch and passes the lead on. True when whoever is next has no thread to take it."""
         batch: list[_Waiting] = []
         try:
             with self._turns.one():
