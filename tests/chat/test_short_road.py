@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.chat.messages.batcher import WAITING_ITEMS
 from services.chat.messages.short_road import SendRoad
 from shared.short_road import EXTENSION, Replies, Reply, Request
 from tests.chat.conftest import ChatApp, running_app
@@ -97,6 +98,18 @@ def test_a_limit_of_this_process_is_told_by_the_ordinary_road(database_url: str)
         assert [road.take(app.ann, str(n)) for n in range(3)] == [True, True, False]
         assert road.take(app.ben, "ben")
         assert {status for status, _, _ in road.answers(3).values()} == {201}
+
+
+def test_a_full_queue_is_told_at_once_instead_of_counting_twice(database_url: str) -> None:
+    with running_app(database_url, SENDS_PER_MINUTE="2000") as app:
+        road = Road(app)  # which sent one
+        assert all(road.take(app.ann, str(n)) for n in range(WAITING_ITEMS + 1))
+        ticket, refused = road.replies.get(timeout=20)
+        assert (ticket, refused.status, json.loads(refused.body)["code"]) == (str(WAITING_ITEMS), 503, "busy")
+        assert refused.headers["Retry-After"] == "1"
+        assert {status for status, _, _ in road.answers(WAITING_ITEMS).values()} == {201}
+        assert road.take(app.ann, "and on")
+        assert road.answers(1)["and on"][0] == 201
 
 
 def test_a_limit_in_redis_is_asked_for_all_of_a_round(database_url: str, redis_server: RedisServer) -> None:

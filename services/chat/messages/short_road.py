@@ -88,9 +88,12 @@ class SendRoad:
                 return True
             if not self._limit.try_take(caller.user_id):
                 return False
-            self._submit(trip)
         except (AppError, ValidationError):
             return False
+        try:
+            self._submit(trip)
+        except AppError as error:  # the queue is full; on the ordinary road it would count as a second one
+            self._answer([(trip, error)])
         return True
 
     def set_out(self) -> None:
