@@ -28,6 +28,7 @@ from services.websocket.outbox import LINGER_SECONDS, Outbox
 MESSAGES_A_CLIENT = 200
 MESSAGES_SECONDS = 10.0
 READ_BYTES = 65_536
+IGNORED_BYTES = 1_000_000  # of a client that was told goodbye and goes on; it may not have seen that yet
 
 ENGINE_PING, ENGINE_NOOP = Frame("2"), Frame("6")
 PROBE, PROBED, PROBE_ANSWER, UPGRADE, ENGINE_PONG = "2probe", "3probe", frame("3probe"), "5", "3"
@@ -58,8 +59,8 @@ class Websocket:
     """``client`` is engineio's socket."""
 
     __slots__ = (
-        "_awaited", "_busy", "_client", "_count", "_ended", "_goodbye", "_heart", "_incoming", "_interest", "_since",
-        "_site", "socket",
+        "_awaited", "_busy", "_client", "_count", "_ended", "_goodbye", "_heart", "_ignored", "_incoming", "_interest",
+        "_since", "_site", "socket",
     )  # fmt: skip
 
     def __init__(self, site: Site, client: Any, socket: Any) -> None:
@@ -68,6 +69,7 @@ class Websocket:
         self._awaited: str | None = None  # of the upgrade; None once this carries the client
         self._busy = False  # a green thread has one of its messages
         self._goodbye = False  # our close frame was sent
+        self._ignored = 0  # bytes that came since
         self._ended = False
         self._heart = Heart.RESTING
         self._since, self._count = 0.0, 0
@@ -123,9 +125,11 @@ class Websocket:
         if self._ended:
             return
         self._ended = True
-        self._look(0)
-        self.socket.close()
         self._site.open -= 1
+        try:
+            self._look(0)
+        finally:
+            self.socket.close()
         if self._awaited is not None:
             self._client.upgrading = False  # it polls on
         else:
@@ -166,7 +170,11 @@ class Websocket:
             count = 0
         if not count:
             self._lose()
-        elif not self._goodbye:
+        elif self._goodbye:
+            self._ignored += count
+            if self._ignored > IGNORED_BYTES:
+                self.cut()
+        else:
             self._incoming.feed(_view[:count].tobytes())
             data = self._next()
             if data is not None:
@@ -174,9 +182,11 @@ class Websocket:
                 green.spawn(self._work, data)
 
     def _work(self, data: str | bytes | None) -> None:
-        while data is not None:
+        while data is not None and not self._ended:
             self._receive(data)
             data = self._next()
+            if data is not None:
+                green.sleep(0)  # hundreds may have come at once, and others have something to say, too
         self._busy = False
         if not self._ended:
             self._look(self._interest | green.READ)
@@ -256,6 +266,7 @@ class Websocket:
             # Only the kind of error: its text may quote the packet, and that may hold a token.
             log.info("transport_broken", cause=type(why).__name__)
         if self._awaited is None:
+            self._say_goodbye(b"")  # from here on what it says is not kept
             self.outbox.finish(None, drop=True)
             self._close_client(reason)
         else:

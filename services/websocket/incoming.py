@@ -8,8 +8,11 @@ CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 OPCODES = frozenset({CONTINUED, TEXT, BINARY, CLOSE, PING, PONG})
 CONTROL = 0x8  # set in the opcodes of frames that may stand between a message's fragments
 CONTROL_BYTES = 125
+MOST_FRAGMENTS = 100  # of a message; floods are counted by messages
 
 PROTOCOL_ERROR, NOT_UTF8, TOO_LARGE = 1002, 1007, 1009  # RFC 6455, 7.4.1
+# What a close frame may give as its reason; 1004 to 1006 and 1015 are never sent (7.4, and the registry at IANA).
+CLOSE_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
 
 
 class Violation(Exception):
@@ -28,7 +31,7 @@ class Message(NamedTuple):
 
 
 class Incoming:
-    """``most_bytes`` bounds a message, all its fragments together; an empty fragment counts as one byte.
+    """``most_bytes`` bounds a message, all its fragments together, and MOST_FRAGMENTS their number.
 
     ``feed`` it what arrived and take messages with ``next`` until there is none: what is not taken waits.
     """
@@ -50,13 +53,17 @@ class Incoming:
         while (frame := self._take_frame()) is not None:
             opcode, final, payload = frame
             if opcode & CONTROL:
+                if opcode == CLOSE:
+                    _check_close(payload)
                 return Message(opcode, payload)
             if self._parts is None:
                 if final:
                     return _whole(opcode, payload)
                 self._parts, self._opcode, self._bytes = [], opcode, 0
+            if len(self._parts) >= MOST_FRAGMENTS:
+                raise Violation(TOO_LARGE, "The message has too many fragments.")
             self._parts.append(payload)
-            self._bytes += len(payload) or 1
+            self._bytes += len(payload)
             if final:
                 parts, self._parts = self._parts, None
                 return _whole(self._opcode, b"".join(parts))
@@ -81,7 +88,7 @@ class Incoming:
         if length >= 126:
             length = int.from_bytes(data[at + 2 : head], "big")
         held = self._bytes if self._parts is not None else 0
-        if not opcode & CONTROL and held + (length or 1) > self._most_bytes:
+        if not opcode & CONTROL and held + length > self._most_bytes:
             raise Violation(TOO_LARGE, "The message is too large.")
         end = head + 4 + length
         if len(data) < end:
@@ -109,10 +116,18 @@ class Incoming:
 
 
 def _whole(opcode: int, payload: bytes) -> Message:
-    if opcode == BINARY:
-        return Message(opcode, payload)
+    return Message(opcode, payload if opcode == BINARY else _read_text(payload))
+
+
+def _check_close(payload: bytes) -> None:
+    if payload and int.from_bytes(payload[:2], "big") not in CLOSE_CODES:
+        raise Violation(PROTOCOL_ERROR, "No such reason to close.")
+    _read_text(payload[2:])
+
+
+def _read_text(payload: bytes) -> str:
     try:
-        return Message(opcode, payload.decode())
+        return payload.decode()
     except UnicodeDecodeError:
         raise Violation(NOT_UTF8, "The text is not UTF-8.") from None
 

@@ -82,6 +82,19 @@ def test_endless_fragments_end_their_transport(connect_raw: ConnectRaw) -> None:
     assert sent < 50_000_000
 
 
+def test_who_goes_on_after_the_goodbye_is_cut_off(connect_raw: ConnectRaw) -> None:
+    client = connect_raw()
+    client.write((1000).to_bytes(2, "big"), opcode=8)
+    sent = 0
+    try:
+        while sent < 50_000_000:
+            client.socket.sendall(bytes(65_536))
+            sent += 65_536
+    except ConnectionError:
+        pass
+    assert sent < 50_000_000
+
+
 def test_a_flood_of_packets_ends_its_transport(
     service: Service, connect_raw: ConnectRaw, neighbours: Neighbours, ann: str
 ) -> None:

@@ -13,7 +13,11 @@ from tests.websocket.frames import frame
 
 MOST_BYTES = 70_000
 keys = some.binary(min_size=4, max_size=4)
-controls = some.tuples(some.sampled_from([PING, PONG, CLOSE]), some.binary(max_size=125))
+reasons = some.tuples(some.sampled_from([1000, 1003, 1007, 1014, 3000, 4999]), some.text(max_size=30))
+goodbyes = some.just(b"") | reasons.map(lambda reason: reason[0].to_bytes(2, "big") + reason[1].encode())
+controls = some.tuples(some.sampled_from([PING, PONG]), some.binary(max_size=125)) | some.tuples(
+    some.just(CLOSE), goodbyes
+)
 pieces = some.binary(max_size=200) | some.integers(0, 30_000).map(lambda count: b"x" * count)
 texts = some.text(max_size=100).map(str.encode)
 messages = some.tuples(some.just(TEXT), some.lists(texts, min_size=1, max_size=3)) | some.tuples(
@@ -58,6 +62,11 @@ def test_a_message_of_just_the_bound_is_read() -> None:
     assert read(Incoming(1_000), [frame(b"x" * 600, final=False) + frame(b"x" * 400, 0)])[0].data == "x" * 1_000
 
 
+def test_a_message_of_as_many_fragments_as_may_be_is_read() -> None:
+    wire = frame(b"x", final=False) + frame(b"x", 0, final=False) * 98 + frame(b"x", 0)
+    assert read(Incoming(1_000), [wire * 2]) == [Message(TEXT, "x" * 100)] * 2
+
+
 @pytest.mark.parametrize(
     ("wire", "status"),
     [
@@ -74,11 +83,19 @@ def test_a_message_of_just_the_bound_is_read() -> None:
         (frame(b"x" * 1_001), 1009),
         (frame(b"x" * 600, final=False) + frame(b"x" * 401, 0), 1009),
         (frame(b"", final=False) + frame(b"", 0, final=False) * 1_000, 1009),
+        (frame(b"x", final=False) + frame(b"x", 0, final=False) * 99 + frame(b"x", 0), 1009),
         (b"\x81\xff" + (2**63).to_bytes(8, "big"), 1009),
+        (frame(b"\x03", CLOSE), 1002),
+        (frame((999).to_bytes(2, "big"), CLOSE), 1002),
+        (frame((1005).to_bytes(2, "big"), CLOSE), 1002),
+        (frame((2000).to_bytes(2, "big"), CLOSE), 1002),
+        (frame((5000).to_bytes(2, "big"), CLOSE), 1002),
+        (frame((1000).to_bytes(2, "big") + b"\xff", CLOSE), 1007),
     ],
     ids=[
         "not masked", "opcode 3", "opcode 11", "extension", "ping in parts", "large pong", "continues nothing",
-        "two mixed", "not UTF-8", "not UTF-8 in parts", "large", "large in parts", "endless", "length",
+        "two mixed", "not UTF-8", "not UTF-8 in parts", "large", "large in parts", "endless", "fragments", "length",
+        "half a reason", "999", "1005", "2000", "5000", "reason not UTF-8",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("step", [1, 7, 100_000])
