@@ -12,10 +12,13 @@ import re
 import selectors
 import signal
 import socket
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
+
+import structlog
 
 from services.websocket.http_head import Head, read_head
 
@@ -34,7 +37,7 @@ with warnings.catch_warnings():
 ASYNC_MODE = "eventlet"  # Flask-SocketIO's name for it
 # A crowd that comes at once is let in by a few at a time: requests and everybody else get their turns in between.
 ACCEPTS_A_TURN = CALLBACKS_A_TURN = 16
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,7})[ \t]*\r\n", re.IGNORECASE)
+LENGTH = re.compile(r"[0-9]{1,7}")
 
 _selectors = eventlet.patcher.original("selectors")
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -42,6 +45,8 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 spawn = eventlet.spawn
 call_later = eventlet.spawn_after
 sleep = eventlet.sleep
+
+log = structlog.get_logger()
 
 
 def patch() -> None:
@@ -72,8 +77,8 @@ class Bell:
 class Watch:
     """Calls back for each of many sockets that has something to read, or room again, in one green thread for all.
 
-    Its selector (epoll, kqueue) is a single descriptor for the server's loop. Callbacks must neither wait nor raise;
-    one whose socket was removed a moment ago may still come.
+    Its selector (epoll, kqueue) is a single descriptor for the server's loop. Callbacks must not wait;
+    one whose socket was removed a moment ago may still come. One that raises loses its socket, which costs no other.
     """
 
     def __init__(self) -> None:
@@ -99,7 +104,12 @@ class Watch:
         while True:
             eventlet.hubs.trampoline(self._selector.fileno(), read=True)
             for n, (key, events) in enumerate(self._selector.select(0), 1):
-                key.data(events)
+                try:
+                    key.data(events)
+                except Exception:
+                    log.exception("bug")
+                    with suppress(KeyError, ValueError, OSError):
+                        self._selector.unregister(key.fd)
                 if n % CALLBACKS_A_TURN == 0:
                     sleep(0)
 
@@ -119,26 +129,34 @@ def leave_unanswered() -> None:
 
 
 class Listener:
-    """A listening socket that outlives what goes wrong with a single client."""
+    """A listening socket that outlives what goes wrong with a single client.
+
+    ``most_files``: clients that would take the process past so many descriptors are hung up on. A new descriptor is the
+    lowest that is free, so its number tells how many are taken.
+    """
 
     def __init__(self, host: str, port: int, backlog: int) -> None:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # With SO_REUSEPORT, eventlet's default, a second server started by mistake would silently share the port.
         self._socket = eventlet.listen(address[:2], family, backlog=backlog, reuse_port=False)
         self.family = family
+        self.most_files = sys.maxsize
         self._stopped = False
         self._accepted = 0
 
     def accept(self) -> tuple[Any, Any]:
-        self._accepted += 1
-        if self._accepted % ACCEPTS_A_TURN == 0:
-            sleep(0)
         while not self._stopped:
+            self._accepted += 1
+            if self._accepted % ACCEPTS_A_TURN == 0:
+                sleep(0)
             try:
                 client, address = self._socket.accept()
             except OSError:
                 # No file descriptors left, or a client that hung up in the queue: eventlet's loop would end.
                 sleep(0.05)
+                continue
+            if client.fileno() >= self.most_files:
+                client.close()
                 continue
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return client, address
@@ -158,9 +176,14 @@ class Listener:
 
 
 class ShortRoad(Protocol):
-    """For requests that begin so: ``answer`` is given a whole one, and may leave it to the site with None."""
+    """For requests that begin so, of those it ``knows`` by their heads: nobody else's bodies are waited for.
+
+    ``answer`` is given a whole one, and may leave it to the site with None.
+    """
 
     beginning: bytes
+
+    def knows(self, head: Head, /) -> bool: ...
 
     def answer(self, request: bytes, /) -> bytes | None: ...
 
@@ -184,10 +207,25 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
             self.close_connection = True
             return
         self._plain = read_head(data)
-        request = self._take_whole(data) if data.startswith(self.short_road.beginning) else None
-        if request is None:
+        if not data.startswith(self.short_road.beginning) or not self._is_short(self._plain):
             super().handle_one_request()
             return
+        try:
+            self._take_short_road(self._plain)
+        except TimeoutError:
+            raise
+        except OSError:  # it hung up
+            self.close_connection = True
+
+    def _is_short(self, head: Head | None) -> TypeGuard[Head]:
+        if head is None or head.get("Expect") is not None or head.get("Transfer-Encoding") is not None:
+            return False
+        return LENGTH.fullmatch(head.get("Content-Length") or "") is not None and self.short_road.knows(head)
+
+    def _take_short_road(self, head: Head) -> None:
+        """Raises OSError for a client that hung up."""
+        self.connection.settimeout(self.server.socket_timeout)
+        request = self.rfile.read(head.length + int(head.get("Content-Length") or 0))
         self.conn_state[2] = eventlet.wsgi.STATE_REQUEST
         answer = self.short_road.answer(request)
         if answer is not None:
@@ -210,16 +248,6 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
         self.requestline = f"{head.method} {head.target} HTTP/1.1"
         self.headers, self.close_connection = head, head.closes
         return True
-
-    def _take_whole(self, data: bytes) -> bytes | None:
-        """Head and body, or None and nothing is read."""
-        end = data.find(b"\r\n\r\n") + 4
-        length = LENGTH.search(data, 0, end)
-        if end < 4 or length is None or b"expect:" in data[:end].lower():
-            return None
-        self.connection.settimeout(self.server.socket_timeout)
-        request: bytes = self.rfile.read(end + int(length[1]))
-        return request
 
 
 def serve(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import overload
 
 REQUEST_LINE = re.compile(r"(GET|POST|OPTIONS) (/(?:[!-.0-~][!-~]*)?) HTTP/1\.1")
 FIELD = re.compile(r"([A-Za-z0-9-]+):[ \t]*([\x20-\x7e]*?)[ \t]*")
@@ -16,6 +17,12 @@ class Head:
         self._by_name = {name.lower(): value for name, value in fields}
         self.closes = self._by_name.get("connection", "").lower() == "close"
         self.plain = len(self._by_name) == len(fields)  # no field stands twice
+
+    @overload
+    def get(self, name: str) -> str | None: ...
+
+    @overload
+    def get(self, name: str, default: str) -> str: ...
 
     def get(self, name: str, default: str | None = None) -> str | None:
         return self._by_name.get(name.lower(), default)

@@ -38,6 +38,8 @@ def main() -> None:
 
 def run(listener: green.Listener, settings: WebsocketSettings) -> None:
     most = raise_file_limit()
+    # Websockets left the loop's own count of its connections.
+    listener.most_files = most + SPARE_FILES // 2
     app = create_app(settings, most_websockets=most)
     try:
         for prepare in app.extensions.get("pulse.preparations", ()):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from functools import lru_cache
+from typing import Any
 
 import orjson
 import structlog
@@ -19,6 +20,7 @@ from services.websocket.broadcast import Broadcast
 from services.websocket.connections import GROUP, GROUPS, LARGEST_GROUP
 from services.websocket.fanout import DELIVERABLE, Addressed
 from services.websocket.frames import Frame, frame_text
+from services.websocket.http_head import Head
 from shared.caller import Identity
 from shared.errors import AppError
 from shared.short_road import Reply, frame, read_request
@@ -41,6 +43,9 @@ class DeliverRoad:
 
     def __init__(self, identity: Identity, broadcast: Broadcast) -> None:
         self._identity, self._broadcast = identity, broadcast
+
+    def knows(self, head: Head) -> bool:
+        return self._identity.is_service(head)
 
     def answer(self, data: bytes) -> bytes | None:
         """``data`` is one whole request. None: the ordinary road."""
@@ -83,11 +88,13 @@ def read_deliveries(body: bytes) -> tuple[list[Addressed], list[str]] | None:
     try:
         # orjson refuses what JSON lacks (NaN, infinities, lone surrogates). Integers beyond 64 bits, which no event
         # has, become floats, as in every browser.
-        for delivery in orjson.loads(body)["deliveries"]:
+        for delivery in _check_list(orjson.loads(body)["deliveries"]):
             people = read_people(delivery["to"])
             if people is None:
                 return None
-            addressed.append((people, [_encode(event["event"], event["data"]) for event in delivery["events"]]))
+            addressed.append(
+                (people, [_encode(event["event"], event["data"]) for event in _check_list(delivery["events"])])
+            )
             request_id = delivery.get("request_id")
             if request_id is not None:
                 if not REQUEST_ID.fullmatch(request_id):
@@ -125,6 +132,13 @@ def _read_people(text: str, count: int) -> tuple[bytes, ...] | None:
 
 
 _read_group = lru_cache(maxsize=GROUPS)(_read_people)
+
+
+def _check_list(value: Any) -> list[Any]:
+    """Raises TypeError for anything else, which may be iterated over, too."""
+    if type(value) is not list:
+        raise TypeError
+    return value
 
 
 def _encode(event: str, data: object) -> Frame:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
@@ -63,7 +64,7 @@ class Transport:
             self._sockets.environ[client.sid] = self._signed_in
 
     def _begin(self, connect: Callable[..., Any], sid: str, environ: WSGIEnvironment) -> Any:
-        if "transport=websocket" in environ.get("QUERY_STRING", ""):
+        if parse_qs(environ.get("QUERY_STRING", "")).get("transport", [""])[0] == "websocket":  # as engineio reads it
             self._engine.sockets[sid].last_ping = None  # engineio's own pings need a green thread each
         return connect(sid, {key: environ[key] for key in KEPT if key in environ})
 
@@ -93,10 +94,13 @@ class Transport:
     def _sweep(self) -> None:
         """Of those who poll: engineio's own look at them (its ``monitor_clients``) wakes up for each client."""
         for sid, client in list(self._engine.sockets.items()):
-            if client.closed:
-                self._engine.sockets.pop(sid, None)
-            elif not client.upgraded and not client.closing:
-                client.check_ping_timeout()
+            try:
+                if client.closed:
+                    self._engine.sockets.pop(sid, None)
+                elif not client.upgraded and not client.closing:
+                    client.check_ping_timeout()
+            except Exception:
+                log.exception("bug")
 
 
 class Guard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import uuid
 from collections.abc import Callable
 
@@ -81,11 +82,27 @@ def test_both_roads_answer_and_write_alike(
         (make_body([], ("typing", [])), SERVICE_TOKEN, 422),
         (b"{", SERVICE_TOKEN, 400),
         (b"[]", SERVICE_TOKEN, 422),
+        (b'{"deliveries":{}}', SERVICE_TOKEN, 422),
+        (b'{"deliveries":""}', SERVICE_TOKEN, 422),
+        (b'{"deliveries":[{"to":[],"events":{}}]}', SERVICE_TOKEN, 422),
         (b'{"deliveries":[{"to":[],"events":[],"request_id":7}]}', SERVICE_TOKEN, 422),
         (make_body([]), "wrong", 401),
         (make_body([]), SERVICE_TOKEN, 202),
     ],
-    ids=["nobody", "unknown", "our own", "no object", "no JSON", "a list", "no id", "no service", "fine"],
+    ids=[
+        "nobody",
+        "unknown",
+        "our own",
+        "no object",
+        "no JSON",
+        "a list",
+        "an object",
+        "a text",
+        "events",
+        "no id",
+        "no service",
+        "fine",
+    ],
 )
 def test_both_roads_refuse_alike_and_the_connection_goes_on(
     made: socket.socket, media: str, body: bytes, token: str, status: int
@@ -134,6 +151,42 @@ def test_a_client_that_waits_to_be_told_to_go_on_is_told(made: socket.socket) ->
     made.sendall(body)
     assert b" 202 " in made.recv(1_000)
     made.close()
+
+
+def test_nobody_waits_for_the_body_of_a_stranger(made: socket.socket) -> None:
+    wire = ask(b"x" * 9_999_999, token="wrong")
+    made.sendall(wire[:1_000])
+    assert hear_one(made)[0] == 401
+    made.close()
+
+
+def test_a_head_that_ends_otherwise_hides_no_request_behind_it(made: socket.socket) -> None:
+    again = b"GET /healthz HTTP/1.1\r\nHost: a\r\n"
+    made.sendall(b"POST /deliver HTTP/1.1\r\nHost: a\n\n" + again + b"Content-Length: 0\r\n\r\n" + again + b"\r\n")
+    assert [hear_one(made)[0] for _ in range(3)] == [401, 200, 200]
+    made.close()
+
+
+def test_a_length_of_thousands_of_digits_is_refused(service: Service, made: socket.socket) -> None:
+    made.sendall(ask(b"").replace(b"Content-Length: 0", b"Content-Length: " + b"1" * 5_000))
+    assert made.recv(1_000).partition(b" ")[2].startswith(b"400 ")
+    made.close()
+    assert [line for line in service.log() if line["event"] == "bug"] == []
+
+
+def test_a_service_that_hangs_up_while_it_is_answered_leaves_no_traceback(
+    make_service: Callable[..., Service], ann: str
+) -> None:
+    service = make_service()
+    wire = ask(make_body([ann], *[("read", {"x": "a" * 1_000})] * 2_000))
+    for sent in [wire * 2] * 5 + [wire[:-1]] * 5:
+        made = socket.create_connection(("127.0.0.1", service.port), timeout=10)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        made.sendall(sent)
+        made.close()
+    assert service.get("/healthz").ok
+    service.terminate()
+    assert {line["level"] for line in service.log()} == {"info"}  # all of it is JSON
 
 
 def test_each_hears_the_deliveries_of_a_request_in_their_order(

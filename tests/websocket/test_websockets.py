@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,36 @@ def test_who_answers_pings_stays_and_who_does_not_is_let_go(
     assert b'42["resync",{}]' in (answering.read()[1], answering.read()[1])
 
 
+def test_who_polls_no_more_is_let_go_whatever_else_its_address_says(
+    make_service: Callable[..., Service], neighbours: Neighbours, ann: str
+) -> None:
+    service = make_service(PING_INTERVAL_SECONDS="1", PING_TIMEOUT_SECONDS="1")
+    url = poll(service, "&x=transport=websocket")
+    requests.post(url, data=f'40{{"token":"{neighbours.sign(ann)}"}}', timeout=10)
+    assert service.metric("pulse_socket_connections") == 1
+    requests.get(url, timeout=10)
+    wait_until(lambda: service.metric("pulse_socket_connections") == 0, what="it counts as gone")
+
+
+def test_descriptors_are_left_for_the_service_however_many_come(
+    make_service: Callable[..., Service], connect_raw: ConnectRaw, neighbours: Neighbours, ann: str, ben: str
+) -> None:
+    service = make_service(program=["tests.websocket.few_files", "128"])
+    leaving = connect_raw(neighbours.sign(ann), to=service)
+    clients = [connect_raw(neighbours.sign(ben), to=service) for _ in range(59)]
+    with ExitStack() as stack:
+        for _ in range(80):
+            stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=10))
+        assert service.get("/readyz").ok  # on a connection it had before
+        assert count_files(service) < 112
+        leaving.close()
+        wait_until(lambda: neighbours.presence_of(ann)[-1:] == [False], what="chat is told on a new connection")
+        service.deliver([ben], ("resync", {}))
+        for client in clients:
+            assert client.read()[1] == b'42["resync",{}]'
+    wait_until(lambda: connect_raw(neighbours.sign(ann), to=service), what="there is room again")
+
+
 def test_who_stops_writing_for_good_is_let_go(
     service: Service, connect_raw: ConnectRaw, neighbours: Neighbours, ann: str
 ) -> None:
@@ -116,8 +147,8 @@ def test_a_handshake_that_is_none_is_refused(service: Service, headers: str, sta
         assert made.recv(1_000).startswith(f"HTTP/1.1 {status} ".encode())
 
 
-def poll(service: Service) -> str:
-    url = service.url + "/socket.io/?EIO=4&transport=polling"
+def poll(service: Service, more: str = "") -> str:
+    url = service.url + "/socket.io/?EIO=4&transport=polling" + more
     return url + "&sid=" + str(json.loads(requests.get(url, timeout=10).text[1:])["sid"])
 
 

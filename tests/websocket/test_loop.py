@@ -1,0 +1,123 @@
+"""The loop all websockets share: whoever fails or has much to say costs nobody else."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from engineio.packet import Packet
+
+from services.websocket import green
+from services.websocket.carrier import Site, Websocket
+from services.websocket.heartbeat import Heartbeat
+from services.websocket.outbox import Limits, Outbox
+from services.websocket.transport import Transport
+from tests.websocket.frames import frame
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+def in_a_loop(work: Callable[[], None]) -> None:
+    """In a thread of its own: each has its own loop, which ends with it."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result(30)
+
+
+def turn_until(condition: Callable[[], Any]) -> None:
+    for _ in range(1_000):
+        if condition():
+            return
+        green.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+@pytest.fixture
+def pairs() -> Iterator[list[Pair]]:
+    made = [socket.socketpair() for _ in range(2)]
+    for ours, _ in made:
+        ours.setblocking(False)
+    yield made
+    for pair in made:
+        for one in pair:
+            one.close()
+
+
+class Client:
+    """What a websocket asks of engineio's socket."""
+
+    connected = upgrading = upgraded = closed = closing = False
+
+    def __init__(self, heard: list[Any]) -> None:
+        self.queue, self._heard = Outbox(Limits(100, 100_000)), heard
+
+    def receive(self, packet: Packet) -> None:
+        self._heard.append((self, packet.data))
+
+    def close(self, **_: Any) -> None:
+        self.closed = True
+
+
+def test_one_that_fails_loses_its_own_socket_and_no_other(pairs: list[Pair]) -> None:
+    heard: list[bytes] = []
+    fails: list[int] = []
+    (broken, to_broken), (sound, to_sound) = pairs
+
+    def fail(events: int) -> None:
+        fails.append(events)
+        raise KeyError
+
+    def work() -> None:
+        watch = green.Watch()
+        watch.add(broken, fail)
+        watch.add(sound, lambda _: heard.append(sound.recv(10)))
+        to_broken.send(b"x")
+        turn_until(lambda: fails)
+        for said in (b"1", b"2"):
+            to_sound.send(said)
+            turn_until(lambda said=said: said in heard)  # type: ignore[misc]
+
+    in_a_loop(work)
+    assert (heard, len(fails)) == ([b"1", b"2"], 1)
+
+
+def test_of_two_who_say_much_at_once_each_gets_turns(pairs: list[Pair]) -> None:
+    heard: list[Any] = []
+    clients = [Client(heard) for _ in pairs]
+
+    def work() -> None:
+        engine = SimpleNamespace(ping_interval=25, ping_timeout=20, reason=SimpleNamespace())
+        site = Site(engine, Heartbeat(25), 65_536)
+        for client, (ours, theirs) in zip(clients, pairs, strict=True):
+            theirs.send(b"".join(frame(b"4%d" % n) for n in range(50)))
+            Websocket(site, client, ours).open(b"hello")
+        turn_until(lambda: len(heard) == 100)
+
+    in_a_loop(work)
+    for one in clients:
+        assert [said for who, said in heard if who is one] == [str(n) for n in range(50)]
+    assert {who for who, _ in heard[:10]} == set(clients)
+
+
+def test_one_that_polls_and_fails_keeps_no_other_from_being_looked_at() -> None:
+    looked_at = []
+
+    def fail() -> None:
+        raise ValueError
+
+    def look() -> None:
+        looked_at.append(1)
+
+    polling = {"closed": False, "closing": False, "upgraded": False}
+    sockets = {
+        "broken": SimpleNamespace(check_ping_timeout=fail, **polling),
+        "sound": SimpleNamespace(check_ping_timeout=look, **polling),
+        "gone": SimpleNamespace(closed=True),
+    }
+    engine = SimpleNamespace(ping_interval=25, max_http_buffer_size=1, sockets=sockets)
+    Transport(SimpleNamespace(eio=engine), Limits(1, 1), 1)._sweep()
+    assert looked_at == [1]
+    assert list(sockets) == ["broken", "sound"]
