@@ -13,16 +13,13 @@ from prometheus_client import Counter, Gauge
 
 from services.websocket.frames import TOO_SLOW, Frame
 from services.websocket.outbox import Outbox
+from services.websocket.remembered import GROUP, Remembered
 from shared.caller import Caller
 
 CONNECTIONS = Gauge("pulse_socket_connections", "Signed-in clients")
 PEOPLE = Gauge("pulse_socket_people", "People with at least one client")
 WAITING = Gauge("pulse_socket_waiting_events", "Events waiting for slow clients")
 TOO_SLOW_CLOSES = Counter("pulse_socket_too_slow_total", "Clients closed because too much waited for them")
-
-# Conversations are told of one message after another: where these many people are meant, they are remembered together.
-GROUP, LARGEST_GROUP = 32, 8_192
-GROUPS = 64  # at most; 50 MB where all are of the largest
 
 Key = TypeVar("Key", bytes, str)
 
@@ -65,7 +62,7 @@ class Connections:
         self._by_id: dict[str, Connection] = {}
         self._by_user: dict[bytes, tuple[Connection, ...]] = {}  # by their UUID's bytes: hashing a UUID is slow
         self._outboxes: dict[bytes, tuple[Outbox, ...]] = {}  # theirs: fan-out touches nothing else
-        self._groups: dict[tuple[bytes, ...], Sequence[Outbox]] = {}  # until somebody comes or leaves
+        self._groups = Remembered[tuple[bytes, ...], Sequence[Outbox]]()  # until somebody comes or leaves
         self._by_session: dict[str, tuple[Connection, ...]] = {}
         CONNECTIONS.set_function(self.__len__)
         PEOPLE.set_function(lambda: len(self._by_user))
@@ -85,14 +82,13 @@ class Connections:
 
     def list_outboxes(self, people: Sequence[bytes]) -> Sequence[Outbox]:
         """Of all their clients. ``people`` are the bytes of their ids."""
-        if not GROUP <= len(people) <= LARGEST_GROUP:
+        if len(people) < GROUP:
             return self._find_outboxes(people)
         group = tuple(people)
-        found = self._groups.get(group)
+        found = self._groups.find(group)
         if found is None:
-            if len(self._groups) >= GROUPS:
-                self._groups.clear()
-            found = self._groups[group] = self._find_outboxes(people)
+            found = self._find_outboxes(people)
+            self._groups.keep(group, found, len(group) + len(found))
         return found
 
     def _find_outboxes(self, people: Sequence[bytes]) -> list[Outbox]:
@@ -124,7 +120,7 @@ class Connections:
         self._join(self._by_session, caller.session_id, connection)
 
     def _note_outboxes(self, person: bytes) -> None:
-        self._groups.clear()
+        self._groups.forget()
         if person in self._by_user:
             self._outboxes[person] = tuple(connection.outbox for connection in self._by_user[person])
         else:

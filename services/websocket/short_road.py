@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -17,10 +16,10 @@ import structlog
 
 from services.websocket import fanout
 from services.websocket.broadcast import Broadcast
-from services.websocket.connections import GROUP, GROUPS, LARGEST_GROUP
 from services.websocket.fanout import DELIVERABLE, Addressed
 from services.websocket.frames import Frame, frame_text
 from services.websocket.http_head import Head
+from services.websocket.remembered import GROUP, Remembered
 from shared.caller import Identity
 from shared.errors import AppError
 from shared.short_road import Reply, frame, read_request
@@ -36,6 +35,7 @@ HEADERS = {
 }
 
 log = structlog.get_logger()
+_groups = Remembered[tuple[str, int], tuple[bytes, ...]]()
 
 
 class DeliverRoad:
@@ -113,8 +113,15 @@ def read_people(ids: list[str]) -> tuple[bytes, ...] | None:
     if not isinstance(ids, list):
         return None
     text = ",".join(ids)
-    read = _read_group if GROUP <= len(ids) <= LARGEST_GROUP else _read_people
-    return read(text, len(ids))  # no other list of as many has the same text: each comma inside of one is one too many
+    if len(ids) < GROUP:
+        return _read_people(text, len(ids))
+    group = text, len(ids)  # no other list of as many has the same text: each comma inside of one is one too many
+    people = _groups.find(group)
+    if people is None:
+        people = _read_people(*group)
+        if people is not None:
+            _groups.keep(group, people, len(ids))
+    return people
 
 
 def _read_people(text: str, count: int) -> tuple[bytes, ...] | None:
@@ -129,9 +136,6 @@ def _read_people(text: str, count: int) -> tuple[bytes, ...] | None:
     if len(found) != 16 * count:  # white space, or more dashes or commas
         return None
     return tuple(dict.fromkeys([found[at : at + 16] for at in range(0, len(found), 16)]))
-
-
-_read_group = lru_cache(maxsize=GROUPS)(_read_people)
 
 
 def _check_list(value: Any) -> list[Any]:
