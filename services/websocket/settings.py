@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.redis_connection import RedisSettings
 from shared.settings import ServiceSettings, Url
@@ -18,7 +18,11 @@ class WebsocketSettings(RedisSettings, ServiceSettings):
         25, alias="PING_INTERVAL_SECONDS", ge=1, description="how often clients are asked whether they are there"
     )
     ping_timeout_seconds: int = Field(
-        20, alias="PING_TIMEOUT_SECONDS", ge=1, description="how long they may take to answer"
+        20,
+        alias="PING_TIMEOUT_SECONDS",
+        ge=1,
+        validate_default=True,
+        description="how long they may take to answer, at most PING_INTERVAL_SECONDS",
     )
     expiry_notice_seconds: float = Field(
         30, alias="EXPIRY_NOTICE_SECONDS", ge=0, description="how long before its token's end a client is told"
@@ -47,6 +51,14 @@ class WebsocketSettings(RedisSettings, ServiceSettings):
     node_ttl_seconds: float = Field(
         15, alias="NODE_TTL_SECONDS", ge=1, description="how long a silent node's people still count as online"
     )
+
+    @field_validator("ping_timeout_seconds")
+    @classmethod
+    def _within_the_interval(cls, value: int, info: ValidationInfo) -> int:
+        # Else they would be asked each time the timeout is over: less often than the interval says.
+        if value > info.data.get("ping_interval_seconds", value):
+            raise ValueError(f"{value} must not exceed PING_INTERVAL_SECONDS")
+        return value
 
     @property
     def node_sync_seconds(self) -> float:

@@ -35,6 +35,14 @@ def test_everything_wrong_with_the_settings_is_said_at_once() -> None:
         assert any(line.startswith(f"websocket: {name}") for line in lines)
 
 
+def test_a_timeout_of_pings_beyond_their_interval_is_refused_also_when_it_is_the_default() -> None:
+    for given in ({"PING_INTERVAL_SECONDS": "10"}, {"PING_INTERVAL_SECONDS": "30", "PING_TIMEOUT_SECONDS": "31"}):
+        ended = start(SERVICE_TOKEN=SERVICE_TOKEN, **given)
+        assert ended.returncode == 2
+        assert ended.stderr.startswith("websocket: PING_TIMEOUT_SECONDS: ")
+        assert "must not exceed PING_INTERVAL_SECONDS" in ended.stderr
+
+
 def test_a_taken_port_is_one_clear_line(service: Service) -> None:
     ended = start(PORT=str(service.port), SERVICE_TOKEN=SERVICE_TOKEN)
     assert ended.returncode == 1
