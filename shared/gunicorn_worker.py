@@ -7,6 +7,7 @@ from their first request on. All that is kept of a connection is touched by that
 from __future__ import annotations
 
 import json
+import socket
 import time
 from contextlib import suppress
 from functools import partial
@@ -23,6 +24,9 @@ from shared.errors import AppError, BadRequest
 from shared.short_road import EXTENSION, REQUEST_BYTES, Replies, Reply, ShortRoad, frame, read_request, wants_more
 
 NOTIFY_SECONDS = 1.0  # how often the arbiter is told that we live; it waits 30
+PART_SECONDS = (
+    2.0  # for the client to read the last answer and close; closed at once, what it still sends cuts that off
+)
 LOOK_SECONDS = 1.0  # how often connections are looked through for those that were idle too long
 
 log = structlog.get_logger()
@@ -105,6 +109,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             if request is not None and road.take(request, connection):
                 del self._begun[connection]
                 self._on_the_road.add(connection)
+                connection.set_timeout()
                 return True
         except Exception:
             log.exception("short_road_left")
@@ -140,6 +145,35 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             on_readable = partial(self.on_client_socket_readable, connection)
             self.poller.register(connection.sock, EVENT_READ, on_readable)
 
+    def finish_request(self, connection: Any, done: Any) -> None:
+        """gunicorn's own waits in the loop, for all, until a client closes whose connection is not kept."""
+        if done.cancelled() or (done.exception() is None and not done.result()):
+            self._part(connection)
+        else:
+            super().finish_request(connection, done)
+
+    def _part(self, connection: Any) -> None:
+        """RFC 9112, 9.6: says that no more will come, and closes once the client has or PART_SECONDS are over."""
+        try:
+            connection.sock.setblocking(False)
+            connection.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(connection.sock, EVENT_READ, partial(self._drain, connection))
+        except OSError:  # the client has gone
+            self._leave(connection)
+            return
+        connection.timeout = time.monotonic() + PART_SECONDS
+        self.keepalived_conns.append(connection)
+
+    def _drain(self, connection: Any, client: Any) -> None:
+        try:
+            if client.recv(REQUEST_BYTES):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._leave(connection)
+
     def _leave(self, connection: Any) -> None:
         with suppress(OSError, KeyError, ValueError):
             self.poller.unregister(connection.sock)
@@ -158,6 +192,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         for connection in list(self.keepalived_conns):
             if force or (connection.timeout <= now and connection not in self._on_the_road):
                 self._leave(connection)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """As gunicorn's own, which lets the loop of a stopping worker spin for answers that come after ``deadline``."""
+        for connection in self.keepalived_conns:
+            if connection not in self._on_the_road:
+                connection.timeout = min(connection.timeout, deadline)
 
     def handle_error(self, _request: Any, client: Any, _address: Any, cause: BaseException) -> None:
         """The connection's last answer. gunicorn's own is HTML, and its log line quotes the address."""
