@@ -21,12 +21,13 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from shared.errors import AppError, BadRequest
-from shared.short_road import EXTENSION, REQUEST_BYTES, Replies, Reply, ShortRoad, frame, read_request, wants_more
+from shared.short_road import EXTENSION, REQUEST_BYTES, Replies, Reply, ShortRoad, count_wanted, frame, read_request
 
 NOTIFY_SECONDS = 1.0  # how often the arbiter is told that we live; it waits 30
 PART_SECONDS = (
     2.0  # for the client to read the last answer and close; closed at once, what it still sends cuts that off
 )
+REQUEST_SECONDS = 30.0  # for all of a request that the loop waits for; in a thread, a few that stop half-way held all
 LOOK_SECONDS = 1.0  # how often connections are looked through for those that were idle too long
 
 log = structlog.get_logger()
@@ -40,11 +41,21 @@ class HeadersTooLarge(AppError):
     code, status, message = "headers_too_large", 431, "The request's headers are too large."
 
 
+class _Begun:
+    """What has come of a request, and how much of it there must be before anybody looks again."""
+
+    __slots__ = ("data", "wanted")
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.wanted = 0
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published without types
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._road: ShortRoad | None = None
-        self._begun: dict[Any, bytes] = {}  # what has come of a request
+        self._begun: dict[Any, _Begun] = {}
         self._on_the_road: set[Any] = set()  # connections whose request is being answered
         self._put_aside: set[Any] = set()  # of those, the ones that are not listened to meanwhile
         self._looked_at = self._notified_at = float("-inf")
@@ -91,21 +102,29 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         if self._road is not None and self.alive and self._take(connection, client, self._road):
             return
         connection.init()
-        if begun := self._begun.pop(connection, b""):
-            connection.parser.unreader.unread(begun)
+        begun = self._begun.pop(connection, None)
+        if begun is not None:
+            connection.parser.unreader.unread(begun.data)
         super().on_client_socket_readable(connection, client)
 
     def _take(self, connection: Any, client: Any, road: ShortRoad) -> bool:
-        """Whether the short road answers, or may once all has come."""
+        """Whether it is the loop's: the short road answers, or more of the request is to come."""
         try:
             received = client.recv(REQUEST_BYTES)
         except BlockingIOError:
             return True  # nothing has come after all
         except OSError:
             return False
-        data = self._begun[connection] = self._begun.get(connection, b"") + received
+        begun = self._begun.get(connection)
+        if begun is None:
+            begun = self._begun[connection] = _Begun()
+            connection.timeout = time.monotonic() + REQUEST_SECONDS
+        seen = len(begun.data)
+        begun.data += received
+        if received and len(begun.data) < begun.wanted:
+            return True
         try:
-            request = read_request(data)
+            request = read_request(begun.data)
             if request is not None and road.take(request, connection):
                 del self._begun[connection]
                 self._on_the_road.add(connection)
@@ -114,7 +133,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         except Exception:
             log.exception("short_road_left")
             return False
-        return request is None and received != b"" and wants_more(data)
+        if request is not None or not received:
+            return False
+        begun.wanted = count_wanted(begun.data, seen)
+        return len(begun.data) < begun.wanted
 
     def _reply_all(self, replies: Replies) -> None:
         for connection, reply in replies:

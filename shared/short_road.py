@@ -20,6 +20,9 @@ from flask import Flask
 
 EXTENSION = "pulse.short_road"
 HEADER_BYTES = 8_000  # gunicorn's own limits, and its errors, are above
+LINE_BYTES = 8_192
+FIELDS = 100  # gunicorn's most
+LENGTH_DIGITS = 7
 REQUEST_BYTES = 65_536
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,6})[ \t]*\r\n", re.IGNORECASE)
 NAME = re.compile(r"[A-Za-z0-9-]+")
@@ -70,7 +73,7 @@ def read_request(data: bytes) -> Request | None:
     if end < 0:
         return None
     first, *fields = data[:end].decode("latin-1").split("\r\n")
-    if not first.endswith(" HTTP/1.1"):
+    if not first.endswith(" HTTP/1.1") or len(fields) > FIELDS:
         return None
     headers: dict[str, str] = {}
     for field in fields:
@@ -83,22 +86,29 @@ def read_request(data: bytes) -> Request | None:
             return None
         headers[name] = value
     length = headers.get("Content-Length", "")
-    if "Host" not in headers or not length.isascii() or not length.isdigit() or int(length) != len(data) - end - 4:
+    if "Host" not in headers or not length.isascii() or not length.isdigit() or len(length) > LENGTH_DIGITS:
+        return None
+    if int(length) != len(data) - end - 4:
         return None
     return Request(first[:-9], headers, data[end + 4 :])
 
 
-def wants_more(data: bytes) -> bool:
-    """Whether it is the beginning of what may become one: many clients write a request's head and its body apart."""
-    if not data.startswith(b"POST "):
-        return False
-    end = data.find(b"\r\n\r\n")
+def count_wanted(data: bytes, seen: int = 0) -> int:
+    """How many bytes there must be before another look is worth while. Many clients write a head and its body apart.
+
+    0: nothing is to be waited for, and gunicorn's parser says what is wrong. The head does not end in the first
+    ``seen`` bytes.
+    """
+    end = data.find(b"\r\n\r\n", max(0, seen - 3))
     if end < 0:
-        return len(data) < HEADER_BYTES
+        line = data.find(b"\n")
+        refused = data[line - 1 : line] != b"\r" if line >= 0 else len(data) > LINE_BYTES
+        return 0 if refused or len(data) >= REQUEST_BYTES else len(data) + 1
     length = LENGTH.search(data, 0, end + 2)
     if length is None or b"expect:" in data[:end].lower():  # who expects an answer to the head sends nothing before it
-        return False
-    return len(data) < end + 4 + int(length[1]) <= REQUEST_BYTES
+        return 0
+    wanted = end + 4 + int(length[1])
+    return wanted if wanted <= REQUEST_BYTES else 0
 
 
 def frame(reply: Reply, *, closes: bool) -> bytes:

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from gunicorn.config import Config
+from structlog.testing import capture_logs
 
-from shared.gunicorn_worker import PART_SECONDS, Worker
+from shared.gunicorn_worker import PART_SECONDS, REQUEST_SECONDS, Worker
 from shared.server import QuietLogger
 from shared.short_road import Replies, Reply, Request
 
@@ -167,3 +168,53 @@ def test_a_stopping_worker_does_not_hurry_for_an_answer_that_is_under_way(loop: 
     assert (min(timeouts), max(timeouts) > soon) == (soon, True)
     loop.road.answer()
     assert b"Connection: close\r\n" in loop.hear(client, b"")
+
+
+def test_requests_that_stop_half_way_hold_no_thread_and_may_go_on(loop: Loop) -> None:
+    half = [
+        loop.connect(data)
+        for data in (b"G", GET[:-1], POST[:-1], b"PATCH / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+    ]
+    loop.until(lambda: len(loop.worker._begun) == 4)
+    assert loop.hear(loop.connect(GET), b"fine")  # by the only thread
+    assert loop.worker.tpool._work_queue.empty()
+    half[1].sendall(GET[-1:])
+    assert loop.hear(half[1], b"fine")
+    half[2].sendall(POST[-1:])
+    loop.until(lambda: loop.road.taken)
+    loop.road.answer()
+    assert loop.hear(half[2], b"{}")
+    half[3].sendall(b"12345678")
+    assert loop.hear(half[3], b"fine")
+    assert len(loop.worker._begun) == 1
+
+
+def test_who_does_not_go_on_is_left(loop: Loop) -> None:
+    half, idle = loop.connect(GET[:-1]), loop.connect()
+    loop.until(lambda: loop.worker._begun and loop.worker.nr_conns == 2)
+    for connection in loop.worker.keepalived_conns:
+        connection.timeout -= REQUEST_SECONDS
+    assert loop.hear(half, b"") == b""
+    assert loop.worker.nr_conns == 1
+    idle.sendall(GET)
+    assert loop.hear(idle, b"fine")
+    assert not loop.worker._begun
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"GET / HTTP/1.1\nHost: x\n\n", b"400"),
+        (b"POST /short HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n", b"400"),
+        (POST.replace(b"Host: x", b"Host: x" + b"".join(b"\r\nX-%d: 1" % n for n in range(99))), b"431"),
+    ],
+    ids=["line feeds", "a length", "fields"],
+)
+def test_what_gunicorn_refuses_is_refused_at_once_and_logs_no_failure_of_the_road(
+    loop: Loop, data: bytes, status: bytes
+) -> None:
+    with capture_logs() as lines:
+        answer = loop.hear(loop.connect(data), b"")
+    assert answer.split()[1] == status
+    assert [line["event"] for line in lines] == ["request_not_read"]
+    assert not loop.road.taken

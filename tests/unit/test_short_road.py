@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.short_road import Reply, frame, read_request, wants_more
+from shared.short_road import FIELDS, Reply, count_wanted, frame, read_request
 
 PLAIN = b"POST /chat/send HTTP/1.1\r\nHost: x\r\ncontent-length: 2\r\nx-request-id:\t r-1 \r\n\r\n{}"
 
@@ -15,6 +15,18 @@ def test_a_plain_request_is_read_with_its_names_written_alike() -> None:
     assert (request.line, request.body) == ("POST /chat/send", b"{}")
     assert request.headers == {"Host": "x", "Content-Length": "2", "X-Request-Id": "r-1"}
     assert read_request(PLAIN.replace(b"Host: x", b"Host: x\r\nConnection: Keep-Alive")) is not None
+
+
+MANY = b"".join(b"\r\nX-%d: 1" % n for n in range(FIELDS + 1))
+
+
+def test_as_many_fields_as_gunicorn_takes_are_read() -> None:
+    fields = MANY.split(b"\r\n")[1 : FIELDS - 2]  # PLAIN has three
+    most = PLAIN.replace(b"Host: x", b"\r\n".join([b"Host: x", *fields]))
+    request = read_request(most)
+    assert request is not None
+    assert len(request.headers) == FIELDS
+    assert read_request(most.replace(b"Host: x", b"Host: x\r\nY: 1")) is None
 
 
 @pytest.mark.parametrize(
@@ -40,6 +52,8 @@ def test_a_plain_request_is_read_with_its_names_written_alike() -> None:
         ("a bare line feed", PLAIN.replace(b"Host: x", b"Host: x\nAuthorization: y")),
         ("a NUL", PLAIN.replace(b"Host: x", b"Host: x\x00")),
         ("an underscore for a hyphen", PLAIN.replace(b"content-length", b"content_length")),
+        ("a length of thousands of digits", PLAIN.replace(b": 2", b": " + b"2" * 5_000)),
+        ("more fields than gunicorn takes", PLAIN.replace(b"Host: x", b"Host: x" + MANY)),
         ("a long head", PLAIN.replace(b"Host: x", b"Host: " + b"x" * 8_000)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -49,26 +63,61 @@ def test_what_is_not_plain_goes_the_ordinary_road(name: str, data: bytes) -> Non
 
 
 def test_a_request_may_come_in_pieces_of_any_size() -> None:
-    assert [n for n in range(1, len(PLAIN)) if not wants_more(PLAIN[:n]) and n > 4] == []
-    assert not wants_more(PLAIN)
+    head = PLAIN.index(b"\r\n\r\n") + 4
+    for n in range(1, head):
+        assert count_wanted(PLAIN[:n], n - 1) == n + 1  # every byte may be the last of the head
+    assert {count_wanted(PLAIN[:n], head - 1) for n in range(head, len(PLAIN) + 1)} == {len(PLAIN)}
+    assert count_wanted(PLAIN) == len(PLAIN)
+
+
+@pytest.mark.parametrize("seen", range(39, 43))
+def test_the_end_of_a_head_is_found_where_it_came_in_two_pieces(seen: int) -> None:
+    data = b"POST / HTTP/1.1\r\nContent-Length: 10\r\nA:\r\n\r\n"
+    assert data.index(b"\r\n\r\n") == 39
+    assert count_wanted(data, seen) == len(data) + 10
+
+
+def test_a_long_body_is_looked_at_once_when_it_has_come() -> None:
+    head = b"POST / HTTP/1.1\r\nContent-Length: 50000" + MANY + b"\r\n\r\n"
+    assert count_wanted(head) == count_wanted(head + b"x" * 49_999) == len(head) + 50_000
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "OPTIONS"])
+def test_heads_of_all_methods_are_waited_for(method: str) -> None:
+    data = f"{method} / HTTP/1.1\r\nHo".encode()
+    assert count_wanted(data) == len(data) + 1
+    assert count_wanted(data + b"st: x\r\n\r\n") == 0
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b"",
-        b"GET / HTTP/1.1\r\n",
-        b"nonsense",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\nHost",
+        b"\nGET /",
         b"POST / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 99999\r\n\r\n",
-        b"POST /" + b"a" * 8_000,
+        b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n",
+        b"POST /" + b"a" * 8_192,
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 11_000,
     ],
-    ids=["nothing", "GET", "nonsense", "no length", "chunks", "who waits", "a large body", "a long head"],
+    ids=[
+        "all",
+        "a line feed",
+        "a first one",
+        "no length",
+        "chunks",
+        "who waits",
+        "a large body",
+        "a length",
+        "a line",
+        "a head",
+    ],
 )
-def test_what_can_not_become_one_is_not_waited_for(data: bytes) -> None:
-    assert not wants_more(data)
+def test_nothing_is_waited_for_where_all_has_come_or_gunicorn_says_what_is_wrong(data: bytes) -> None:
+    assert count_wanted(data) == 0
 
 
 def test_an_answer_is_whole_and_says_whether_the_connection_stays() -> None:
