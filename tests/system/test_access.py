@@ -77,6 +77,7 @@ INSIDE: Calls = {
 # These answer everybody, each with what is theirs.
 OWN: Calls = {
     ("GET", "/messages"): lambda _: Call("/messages"),
+    ("GET", "/search"): lambda room: Call("/search", {"q": room.first["content"]}),
     ("GET", "/conversations"): lambda _: Call("/conversations"),
     ("POST", "/conversations"): lambda room: Call("/conversations", body={"kind": "direct", "member": room.ben.id}),
     ("GET", "/presence"): lambda room: Call("/presence", {"ids": f"{room.ann.id},{room.ben.id}"}),
@@ -139,6 +140,10 @@ def test_lists_show_everybody_their_own(room: Room) -> None:
     assert room.id not in ids(OWN["GET", "/conversations"](room).send(room.cho.chat, "GET").json())
     assert OWN["GET", "/messages"](room).send(room.ann.chat, "GET").json()["messages"] == [room.first]
     assert OWN["GET", "/messages"](room).send(room.cho.chat, "GET").json()["messages"] == []
+    find = OWN["GET", "/search"](room)
+    found = eventually(lambda: find.send(room.ann.chat, "GET").json()["matches"], "what ann may find")
+    assert [match["message"]["id"] for match in found or []] == [room.first["id"]]
+    assert find.send(room.cho.chat, "GET").json()["matches"] == []
     assert OWN["GET", "/presence"](room).send(room.cho.chat, "GET").json() == {"presence": []}
     assert OWN["GET", "/presence"](room).send(room.ann.chat, "GET").json()["presence"] != []
     opened = OWN["POST", "/conversations"](room).send(room.cho.chat, "POST")
