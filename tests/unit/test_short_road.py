@@ -45,6 +45,7 @@ def test_as_many_fields_as_gunicorn_takes_are_read() -> None:
         ("chunks", PLAIN.replace(b"Host: x", b"Host: x\r\nTransfer-Encoding: chunked")),
         ("a wish to close", PLAIN.replace(b"Host: x", b"Host: x\r\nConnection: close")),
         ("a wish to be asked first", PLAIN.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue")),
+        ("another word on the scheme", PLAIN.replace(b"Host: x", b"Host: x\r\nX-Forwarded-Ssl: off")),
         ("another version", PLAIN.replace(b"HTTP/1.1", b"HTTP/1.0")),
         ("a space before the colon", PLAIN.replace(b"Host:", b"Host :")),
         ("a line without a colon", PLAIN.replace(b"Host: x", b"Host: x\r\nnonsense")),
