@@ -26,8 +26,8 @@ LENGTH_DIGITS = 7
 REQUEST_BYTES = 65_536
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,6})[ \t]*\r\n", re.IGNORECASE)
 NAME = re.compile(r"[A-Za-z0-9-]+")
-# What changes where a request ends, or who answers it; what asks for more than an answer; and what gunicorn refuses where
-# it contradicts X-Forwarded-Proto, which gateways set.
+# What changes where a request ends, or who answers it; what asks for more than an answer; and what gunicorn refuses
+# where it contradicts X-Forwarded-Proto, which gateways set.
 ODD = frozenset(
     {"Transfer-Encoding", "Connection", "Expect", "Upgrade", "Te", "Trailer", "Content-Encoding"}
     | {"X-Forwarded-Ssl", "X-Forwarded-Protocol"}
