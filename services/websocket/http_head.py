@@ -6,7 +6,8 @@ import re
 from typing import overload
 
 REQUEST_LINE = re.compile(r"(GET|POST|OPTIONS) (/(?:[!-.0-~][!-~]*)?) HTTP/1\.1")
-FIELD = re.compile(r"([A-Za-z0-9-]+):[ \t]*([\x20-\x7e]*?)[ \t]*")
+# Spaces around the value are taken off afterwards: looked for here, a long run of them would be tried in every way.
+FIELD = re.compile(r"([A-Za-z0-9-]+):([\t\x20-\x7e]*)")
 
 
 class Head:
@@ -38,8 +39,8 @@ def read_head(data: bytes) -> Head | None:
     request = REQUEST_LINE.fullmatch(line)
     if request is None:
         return None
-    fields = [(found[1], found[2]) for found in map(FIELD.fullmatch, lines) if found is not None]
-    if len(fields) != len(lines):
+    fields = [(found[1], found[2].strip(" \t")) for found in map(FIELD.fullmatch, lines) if found is not None]
+    if len(fields) != len(lines) or any("\t" in value for _, value in fields):
         return None
     head = Head(end + 4, request[1], request[2], fields)
     return head if head.plain else None
