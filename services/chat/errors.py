@@ -23,6 +23,10 @@ class SendQueueFull(Unavailable):
     code, message = "busy", "Too much is being sent at once. Send it again with the same id."
 
 
+class TooManySearches(Unavailable):
+    code, message = "busy", "Too much is being searched for at once. Try again in a moment."
+
+
 class MessageDeleted(Conflict):
     code, message = "message_deleted", "That message was deleted."
 

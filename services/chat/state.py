@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 
@@ -11,6 +11,7 @@ from services.chat.messages.history import HistoryPages
 from services.chat.messages.sending import Sender
 from services.chat.rate_limits import SendLimit
 from services.chat.relay.pusher import Pusher
+from services.chat.search.room import Room
 from shared.database import Database
 from shared.service_client import ServiceClient
 
@@ -24,6 +25,7 @@ class Chat:
     typists: Typists
     history: HistoryPages
     send_limit: SendLimit
+    searches: Room = field(default_factory=Room)
 
     def install(self, app: Flask) -> None:
         app.extensions["pulse.chat"] = self

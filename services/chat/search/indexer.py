@@ -28,6 +28,7 @@ class Indexer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._started = False
+        self._most = BATCH
 
     def start(self) -> None:
         """Called in each worker after the fork."""
@@ -37,7 +38,12 @@ class Indexer:
 
     def index(self) -> bool:
         """One batch; whether there is more. Raises AppError when it can't."""
-        more: bool = self._database.call("index_messages", page_limit=BATCH)["more"]
+        try:
+            more: bool = self._database.call("index_messages", page_limit=self._most)["more"]
+        except AppError:
+            self._most = max(1, self._most // 2)  # perhaps the texts are so long that the batch ran out of time
+            raise
+        self._most = min(BATCH, self._most * 2)
         return more
 
     def _run(self) -> None:

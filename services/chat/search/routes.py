@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.chat.errors import ConversationNotFound
+from services.chat.errors import ConversationNotFound, TooManySearches
 from services.chat.search.schemas import Matches, SearchQuery
 from services.chat.state import chat
 from shared.api import Answer, Api
@@ -11,17 +11,19 @@ from shared.caller import Caller
 api = Api("search")
 
 
-@api.on("GET", "/search", errors=(ConversationNotFound,))
+@api.on("GET", "/search", errors=(ConversationNotFound, TooManySearches))
 def search(caller: Caller, query: SearchQuery) -> Answer[Matches]:
     """Messages of the caller's conversations in which all of the words stand, newest first."""
-    matches = chat().database.read(
-        "search_messages",
-        caller=caller.user_id,
-        q=query.q,
-        conversation_id=query.conversation_id,
-        sender_id=query.sender_id,
-        before_at=query.before.isoformat() if query.before else None,
-        page_limit=query.limit,
-        cursor=query.cursor,
-    )
+    state = chat()
+    with state.searches.one():
+        matches = state.database.read(
+            "search_messages",
+            caller=caller.user_id,
+            q=query.q,
+            conversation_id=query.conversation_id,
+            sender_id=query.sender_id,
+            before_at=query.before.isoformat() if query.before else None,
+            page_limit=query.limit,
+            cursor=query.cursor,
+        )
     return Answer(matches)
