@@ -43,13 +43,13 @@ def main(words: list[str]) -> int:
                 rows += rounds.rows
                 if reason:
                     failed[scenario] = reason
+                if not chosen.quick:
+                    report.write(rows, failed)  # after each: a run that is ended keeps what it has measured
     except KeyboardInterrupt:
         return 130
     finally:
         guard.close()
     report.show(rows, failed)
-    if not chosen.quick:
-        report.write(rows, failed)
     return 1 if failed or not all(row.is_valid for row in rows) else 0
 
 
