@@ -119,7 +119,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         if begun is None:
             begun = self._begun[connection] = _Begun()
             connection.timeout = time.monotonic() + REQUEST_SECONDS
-        seen = len(begun.data)
         begun.data += received
         if received and len(begun.data) < begun.wanted:
             return True
@@ -135,7 +134,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             return False
         if request is not None or not received:
             return False
-        begun.wanted = count_wanted(begun.data, seen)
+        begun.wanted = count_wanted(begun.data)
         return len(begun.data) < begun.wanted
 
     def _reply_all(self, replies: Replies) -> None:

@@ -97,13 +97,12 @@ def read_request(data: bytes) -> Request | None:
     return Request(first[:-9], headers, data[end + 4 :])
 
 
-def count_wanted(data: bytes, seen: int = 0) -> int:
+def count_wanted(data: bytes) -> int:
     """How many bytes there must be before another look is worth while. Many clients write a head and its body apart.
 
-    0: nothing is to be waited for, and gunicorn's parser says what is wrong. The head does not end in the first
-    ``seen`` bytes.
+    0: nothing is to be waited for, and gunicorn's parser says what is wrong.
     """
-    end = data.find(b"\r\n\r\n", max(0, seen - 3))
+    end = data.find(b"\r\n\r\n")
     if end < 0:
         line = data.find(b"\n")
         refused = data[line - 1 : line] != b"\r" if line >= 0 else len(data) > LINE_BYTES

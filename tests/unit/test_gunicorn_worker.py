@@ -218,3 +218,16 @@ def test_what_gunicorn_refuses_is_refused_at_once_and_logs_no_failure_of_the_roa
     assert answer.split()[1] == status
     assert [line["event"] for line in lines] == ["request_not_read"]
     assert not loop.road.taken
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+def test_an_unusual_request_goes_the_ordinary_road_as_soon_as_it_is_whole(loop: Loop, pieces: int) -> None:
+    head, body = POST.replace(b"\r\nHost", b"\r\nTE: trailers\r\nHost").split(b"{", 1)
+    sent = [head + b"{" + body, head, head + b"{"][pieces - 1]
+    client = loop.connect(sent)
+    rest = (head + b"{" + body)[len(sent) :]
+    if rest:
+        loop.until(lambda: [begun.data for begun in loop.worker._begun.values()] == [sent])
+        client.sendall(rest)
+    assert loop.hear(client, b"fine")
+    assert loop.road.taken == []
