@@ -24,6 +24,7 @@ MODULES = {
     "pages": "frontend.server",
 }
 BRIDGE = "services.chat.bridge"
+GRACE_SECONDS = 16.0  # of a service: its requests get 10, what it has queued 5 more
 # Everything else of the starter's environment stays with the starter.
 SYSTEM = (
     *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"),
@@ -84,7 +85,13 @@ def make_services(
         except SettingsError as error:
             problems += [f"{name}: {problem}" for problem in error.problems]
         environment = {**_system(offer), **given, "PYTHONUNBUFFERED": "1"}
-        child = Child(name, (sys.executable, "-m", module), environment, answers(settings.local_url(name)))
+        child = Child(
+            name,
+            (sys.executable, "-m", module),
+            environment,
+            answers(settings.local_url(name)),
+            grace_seconds=GRACE_SECONDS,
+        )
         children += make_nodes(settings, child) if name == "websocket" else [child]
     if problems:
         raise SettingsError(problems)

@@ -72,6 +72,8 @@ class Crowd:
     def run(self, seed: int) -> None:
         chance = random.Random(seed)
         for number in range(STEPS):
+            if number == STEPS // 4:
+                insist(self.growth_of(self.people[seed], self.people[(seed + 1) % 8]))
             if number == STEPS // 2:
                 insist(self.deletion_of(self.people[8 + seed % 4]))
             insist(self.choose_step(chance, f"{seed} {number}"))
@@ -92,6 +94,10 @@ class Crowd:
             lambda: self.groups.append(Group(self.port, one, self.people[4:])),
         ]
         return chance.choice(steps)
+
+    def growth_of(self, owner: Known, other: Known) -> Callable[[], Any]:
+        """A join whatever chance decides."""
+        return lambda: Group(self.port, owner, []).put(owner, other)
 
     def deletion_of(self, person: Known) -> Callable[[], Any]:
         return lambda: self.port.call("delete_user", caller=person.id, user_id=person.id)

@@ -18,6 +18,7 @@ export class Conversations extends Store<ConversationsState> {
   readonly #byId = new Map<string, Conversation>();
   readonly #arriving = new Map<string, Promise<Conversation | null>>();
   readonly #refreshing = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #fetching = new Map<string, Promise<unknown>>();
   readonly #changedMeanwhile = new Map<string, User>();
   #paused = false;
   #stopped = false;
@@ -138,6 +139,12 @@ export class Conversations extends Store<ConversationsState> {
     this.#refreshing.set(id, timer);
   }
 
+  /** Nothing more is asked about it, and what was asked is answered. */
+  async settle(id: string): Promise<void> {
+    this.#cancelRefresh(id);
+    await this.#fetching.get(id);
+  }
+
   pause(): void {
     this.#paused = true;
     for (const conversation of this.#byId.values()) conversation.log.pause();
@@ -159,8 +166,7 @@ export class Conversations extends Store<ConversationsState> {
     const held = this.#byId.get(id);
     if (held === undefined) return;
     held.log.stop();
-    clearTimeout(this.#refreshing.get(id));
-    this.#refreshing.delete(id);
+    this.#cancelRefresh(id);
     this.#byId.delete(id);
     this.#former.set(id, titleOf(held.summary));
     this.#publish();
@@ -173,7 +179,23 @@ export class Conversations extends Store<ConversationsState> {
     for (const timer of this.#refreshing.values()) clearTimeout(timer);
   }
 
-  async #fetch(id: string): Promise<Conversation | null> {
+  #cancelRefresh(id: string): void {
+    clearTimeout(this.#refreshing.get(id));
+    this.#refreshing.delete(id);
+  }
+
+  #fetch(id: string): Promise<Conversation | null> {
+    const fetching = this.#ask(id);
+    const over = fetching
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#fetching.get(id) === over) this.#fetching.delete(id);
+      });
+    this.#fetching.set(id, over);
+    return fetching;
+  }
+
+  async #ask(id: string): Promise<Conversation | null> {
     try {
       const { conversation, behind } = this.adopt(await this.#api.conversation(id));
       if (behind) conversation.log.expect(conversation.summary.last_seq);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AuthApi } from "../api/auth";
+import { deferred } from "../lib/deferred";
 import { FakeChat } from "../testing/server";
 import { ann, ben, cho, group, joined, left, ROOM, sent } from "../testing/shapes";
 import { Chat } from "./chat";
@@ -7,10 +8,15 @@ import { OutboxShelf } from "./outbox-shelf";
 
 let server: FakeChat;
 let chat: Chat;
+let removed: number;
 
 const nothing = { get: () => null, set: () => undefined, remove: () => undefined, keys: () => [] };
 const settle = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 const summary = () => chat.conversations.find(ROOM)?.summary;
+const removeMember = () => {
+  removed += 1;
+  return Promise.resolve();
+};
 const notes = () =>
   chat.conversations
     .find(ROOM)
@@ -19,10 +25,11 @@ const notes = () =>
 
 beforeEach(async () => {
   vi.useFakeTimers();
+  removed = 0;
   server = new FakeChat();
   server.change = { kind: "group", name: "Room", owner_ids: [ann.id, ben.id], peer: null };
   server.write(sent(1), joined(cho, 2), sent(3));
-  const api = Object.assign(server.api, { presence: () => Promise.resolve({ presence: [] }), removeMember: () => Promise.resolve() });
+  const api = Object.assign(server.api, { presence: () => Promise.resolve({ presence: [] }), removeMember });
   chat = new Chat(ann, api, {} as unknown as AuthApi, new OutboxShelf(nothing, ann.id, undefined));
   chat.connected();
   await settle();
@@ -93,6 +100,23 @@ describe("a group", () => {
     await chat.groups.leave(ROOM);
     expect(summary()).toBeUndefined();
     expect(chat.notices.getSnapshot()).toBe("You left “Room”.");
+  });
+
+  it("is not asked about any more while we leave it", async () => {
+    const answer = deferred();
+    server.before = () => answer.promise;
+    chat.conversations.refresh(ROOM);
+    await settle(300);
+    chat.conversations.refresh(ROOM);
+    server.asked.length = 0;
+    const leaving = chat.groups.leave(ROOM);
+    await settle(300);
+    expect(removed).toBe(0);
+    answer.resolve();
+    await leaving;
+    await settle(300);
+    expect(removed).toBe(1);
+    expect(server.asked).toEqual([]);
   });
 
   it("goes on past a change that we know nothing of", () => {

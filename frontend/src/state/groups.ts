@@ -55,6 +55,7 @@ export class Groups {
     this.#leaving.add(id);
     try {
       const summary = this.#conversations.find(id)?.summary;
+      await this.#conversations.settle(id); // else the answer may be that there is no such conversation for us
       await this.#api.removeMember(id, this.#me);
       this.#conversations.remove(id);
       if (summary !== undefined) this.#notices.say(`You left “${titleOf(summary)}”.`);
