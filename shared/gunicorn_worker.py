@@ -1,7 +1,7 @@
 """gunicorn's threaded worker, answering what never reaches Flask in the contract's shape too.
 
-Where the app has a short road (``shared/short_road.py``), the worker's loop reads what comes on connections itself,
-from their first request on. All that is kept of a connection is touched by that loop's thread alone.
+The worker's loop reads what comes on connections itself, from their first request on, and gives what is plain to the
+app's short roads (``shared/short_road.py``). All that is kept of a connection is touched by that loop's thread alone.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Begun:
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published without types
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._road: ShortRoad | None = None
+        self._roads: list[ShortRoad] = []
         self._begun: dict[Any, _Begun] = {}
         self._on_the_road: set[Any] = set()  # connections whose request is being answered
         self._put_aside: set[Any] = set()  # of those, the ones that are not listened to meanwhile
@@ -69,20 +69,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        self._road = self.wsgi.extensions.get(EXTENSION)
-        if self._road is not None:
-            self._road.open(lambda replies: self.method_queue.defer(self._reply_all, replies))
+        self._roads = self.wsgi.extensions.get(EXTENSION, [])
+        for road in self._roads:
+            road.open(lambda replies: self.method_queue.defer(self._reply_all, replies))
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         super().wait_for_and_dispatch_events(timeout)
-        if self._road is not None:
-            self._road.set_out()
+        for road in self._roads:
+            road.set_out()
 
     def accept(self, listener: Any) -> None:
         """gunicorn's own has a thread wait for the first request."""
-        if self._road is None:
-            super().accept(listener)
-            return
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):  # another process was faster, or the client has left
@@ -99,7 +96,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             self.poller.unregister(client)
             self._put_aside.add(connection)
             return
-        if self._road is not None and self.alive and self._take(connection, client, self._road):
+        if self.alive and self._take(connection, client):
             return
         connection.init()
         begun = self._begun.pop(connection, None)
@@ -107,8 +104,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             connection.parser.unreader.unread(begun.data)
         super().on_client_socket_readable(connection, client)
 
-    def _take(self, connection: Any, client: Any, road: ShortRoad) -> bool:
-        """Whether it is the loop's: the short road answers, or more of the request is to come."""
+    def _take(self, connection: Any, client: Any) -> bool:
+        """Whether it is the loop's: a short road answers, or more of the request is to come."""
         try:
             received = client.recv(REQUEST_BYTES)
         except BlockingIOError:
@@ -124,7 +121,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             return True
         try:
             request = read_request(begun.data)
-            if request is not None and road.take(request, connection):
+            if request is not None and any(road.take(request, connection) for road in self._roads):
                 del self._begun[connection]
                 self._on_the_road.add(connection)
                 connection.set_timeout()

@@ -32,6 +32,13 @@ ODD = frozenset(
     {"Transfer-Encoding", "Connection", "Expect", "Upgrade", "Te", "Trailer", "Content-Encoding"}
     | {"X-Forwarded-Ssl", "X-Forwarded-Protocol"}
 )
+# What the ordinary road says of every answer (shared/web.py).
+HEADERS = {
+    "Content-Type": "application/json",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Vary": "Origin",
+}
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -68,11 +75,12 @@ class ShortRoad(Protocol):
 
 
 def install_short_road(app: Flask, road: ShortRoad) -> None:
-    app.extensions[EXTENSION] = road
+    """An app may have several: a request is the first's that takes it."""
+    app.extensions.setdefault(EXTENSION, []).append(road)
 
 
 def read_request(data: bytes) -> Request | None:
-    """One whole HTTP/1.1 request with a body and nothing after it, or None for anything else."""
+    """One whole HTTP/1.1 request and nothing after it, or None. Only a GET may do without a length."""
     end = data.find(b"\r\n\r\n", 0, HEADER_BYTES)
     if end < 0:
         return None
@@ -89,7 +97,7 @@ def read_request(data: bytes) -> Request | None:
         if name in headers or (name in ODD and (name, value.lower()) != ("Connection", "keep-alive")):
             return None
         headers[name] = value
-    length = headers.get("Content-Length", "")
+    length = headers.get("Content-Length", "0" if first.startswith("GET ") else "")
     if "Host" not in headers or not length.isascii() or not length.isdigit() or len(length) > LENGTH_DIGITS:
         return None
     if int(length) != len(data) - end - 4:

@@ -20,12 +20,16 @@ from services.chat.settings import ChatSettings
 from services.chat.state import Chat
 from shared.caller import Identity
 from shared.database import connect
+from shared.read_road import ReadRoad
 from shared.revocations import RevocationList
 from shared.server import on_start
 from shared.service_client import ServiceClient, fetch_jwks
 from shared.short_road import install_short_road
 from shared.tokens import TokenVerifier
 from shared.web import install
+
+# Most of what is asked, and answered within milliseconds: a search may take seconds.
+HOT_READS = ("/chat/history", "/chat/changes", "/conversations", "/messages")
 
 
 def create_app(settings: ChatSettings | None = None) -> Flask:
@@ -52,9 +56,10 @@ def create_app(settings: ChatSettings | None = None) -> Flask:
         HistoryPages(database, redis),
         send_limit,
     ).install(app)
-    install_short_road(app, SendRoad(identity, sender, send_limit))
     for api in (messages_api, conversations_api, presence_api, search_api):
         api.install(app)
+    install_short_road(app, SendRoad(identity, sender, send_limit))
+    install_short_road(app, ReadRoad(app, identity, HOT_READS))
     for start in (revocations.start, relay.start, Indexer(database).start):
         on_start(app, start)
     install(

@@ -22,7 +22,7 @@ class Road:
 
     def __init__(self, app: ChatApp) -> None:
         self.app = app
-        self.road: SendRoad = app.client.application.extensions[EXTENSION]
+        self.road: SendRoad = app.client.application.extensions[EXTENSION][0]
         self.replies: queue.SimpleQueue[tuple[Any, Reply]] = queue.SimpleQueue()
         self.road.open(self._keep)
         self.tokens = {who.id: app.signer.token(who.id) for who in (app.ann, app.ben, app.cho)}

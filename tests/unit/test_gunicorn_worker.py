@@ -68,7 +68,7 @@ class Loop:
         self.worker.poller.register(queue.fileno(), selectors.EVENT_READ, queue.run_callbacks)
         self.worker.wsgi = answer_fine
         self.worker.alive = True
-        self.worker._road = self.road
+        self.worker._roads = [self.road]
         self.road.open(lambda replies: queue.defer(self.worker._reply_all, replies))
         self.worker.set_accept_enabled(True)
         self.clients: list[socket.socket] = []
