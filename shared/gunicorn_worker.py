@@ -6,6 +6,7 @@ app's short roads (``shared/short_road.py``). All that is kept of a connection i
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import time
@@ -27,8 +28,10 @@ NOTIFY_SECONDS = 1.0  # how often the arbiter is told that we live; it waits 30
 PART_SECONDS = (
     2.0  # for the client to read the last answer and close; closed at once, what it still sends cuts that off
 )
-REQUEST_SECONDS = 30.0  # for all of a request that the loop waits for; in a thread, a few that stop half-way held all
+REQUEST_SECONDS = 30.0  # for all of a request: in a thread, a few that stop half-way held all. And to read its answer
 LOOK_SECONDS = 1.0  # how often connections are looked through for those that were idle too long
+FULL_SECONDS = 1.0  # without new connections, when there is no room for one: there is work to do for the others
+NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 log = structlog.get_logger()
 
@@ -58,7 +61,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         self._begun: dict[Any, _Begun] = {}
         self._on_the_road: set[Any] = set()  # connections whose request is being answered
         self._put_aside: set[Any] = set()  # of those, the ones that are not listened to meanwhile
-        self._looked_at = self._notified_at = float("-inf")
+        self._in_threads: dict[Any, tuple[float, int]] = {}  # until when they may, and what is shut then
+        self._looked_at = self._notified_at = self._full_until = float("-inf")
 
     def notify(self) -> None:
         """gunicorn's own touches a file in every round of the loop, which waits while the disk writes its journal."""
@@ -84,11 +88,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):  # another process was faster, or the client has left
             return
+        except OSError as reason:
+            if reason.errno not in NO_ROOM:
+                raise
+            log.warning("no_room_for_connections", cause=reason.strerror)
+            self._full_until = time.monotonic() + FULL_SECONDS
+            self.set_accept_enabled(False)
+            return
         self.nr_conns += 1
         connection = TConn(self.cfg, client, address, listener.getsockname())
         connection.set_timeout()
         self.keepalived_conns.append(connection)
         self.poller.register(client, EVENT_READ, partial(self.on_client_socket_readable, connection))
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Asked in every round of the loop."""
+        super().set_accept_enabled(enabled and time.monotonic() >= self._full_until)
 
     def on_client_socket_readable(self, connection: Any, client: Any) -> None:
         if connection in self._on_the_road:
@@ -163,8 +178,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             on_readable = partial(self.on_client_socket_readable, connection)
             self.poller.register(connection.sock, EVENT_READ, on_readable)
 
+    def enqueue_req(self, connection: Any) -> None:
+        self._in_threads[connection] = time.monotonic() + REQUEST_SECONDS, socket.SHUT_RD
+        super().enqueue_req(connection)
+
+    def _hurry_threads(self, now: float) -> None:
+        """A thread that waits for the rest of a request hears that there is none, and later that nobody reads."""
+        for connection, (until, how) in list(self._in_threads.items()):
+            if until <= now:
+                self._in_threads[connection] = now + REQUEST_SECONDS, socket.SHUT_RDWR
+                with suppress(OSError):  # the client has gone
+                    connection.sock.shutdown(how)
+
     def finish_request(self, connection: Any, done: Any) -> None:
         """gunicorn's own waits in the loop, for all, until a client closes whose connection is not kept."""
+        self._in_threads.pop(connection, None)
         if done.cancelled() or (done.exception() is None and not done.result()):
             self._part(connection)
         else:
@@ -207,6 +235,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         if not force and self.alive and now - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = now
+        self._hurry_threads(now)
         for connection in list(self.keepalived_conns):
             if force or (connection.timeout <= now and connection not in self._on_the_road):
                 self._leave(connection)
@@ -232,7 +261,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
 
 def _send_rest(connection: Any, data: bytes, keeps: bool) -> bool:
     """Waits for a client that reads slowly, as the ordinary road does. Whether the connection is kept."""
-    connection.sock.setblocking(True)
+    connection.sock.settimeout(REQUEST_SECONDS)
     connection.sock.sendall(data)
     return keeps
 

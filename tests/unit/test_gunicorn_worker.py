@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import selectors
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -26,6 +28,12 @@ POST = b"POST /short HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 def answer_fine(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Length", "4")])
     return [b"fine"]
+
+
+def answer_what_was_said(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    said = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(said)))])
+    return [said]
 
 
 class Road:
@@ -187,6 +195,90 @@ def test_requests_that_stop_half_way_hold_no_thread_and_may_go_on(loop: Loop) ->
     half[3].sendall(b"12345678")
     assert loop.hear(half[3], b"fine")
     assert len(loop.worker._begun) == 1
+
+
+def test_half_requests_hold_no_thread_of_an_app_without_a_road(loop: Loop) -> None:
+    loop.worker._roads = []
+    half = [loop.connect(data) for data in (b"G", GET[:-1], POST[:-1])]
+    loop.until(lambda: len(loop.worker._begun) == 3)
+    assert loop.hear(loop.connect(GET), b"fine")
+    half[2].sendall(POST[-1:])
+    assert loop.hear(half[2], b"fine")
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+
+
+@pytest.mark.parametrize(
+    "data", [CHUNKED, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc"], ids=["chunks", "length"]
+)
+def test_a_body_that_a_thread_waits_for_is_given_up(loop: Loop, data: bytes) -> None:
+    loop.worker.wsgi = answer_what_was_said
+    slow = loop.connect(data)
+    loop.until(lambda: loop.worker._in_threads)
+    for connection, (until, how) in loop.worker._in_threads.items():
+        loop.worker._in_threads[connection] = until - REQUEST_SECONDS, how
+    loop.hear(slow, b"")  # whatever: it ends
+    loop.until(lambda: not loop.worker._in_threads and not loop.worker.nr_conns)
+    loop.worker.wsgi = answer_fine
+    assert loop.hear(loop.connect(GET), b"fine")
+
+
+def test_a_body_that_goes_on_is_read_to_its_end_and_the_connection_stays(loop: Loop) -> None:
+    loop.worker.wsgi = answer_what_was_said
+    client = loop.connect(CHUNKED)
+    loop.until(lambda: loop.worker._in_threads)
+    client.sendall(b"3\r\ndef\r\n0\r\n\r\n")
+    assert loop.hear(client, b"abcdef")
+    assert not loop.worker._in_threads
+    client.sendall(CHUNKED + b"0\r\n\r\n")
+    assert loop.hear(client, b"abc")
+
+
+def test_an_answer_that_nobody_reads_is_given_up(loop: Loop) -> None:
+    def answer_much(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", str(64 << 20))])
+        return [bytes(1 << 20)] * 64
+
+    loop.worker.wsgi = answer_much
+    deaf = loop.connect(GET)
+    loop.until(lambda: loop.worker._in_threads)
+    for _ in range(2):
+        for connection, (_until, how) in loop.worker._in_threads.items():
+            loop.worker._in_threads[connection] = 0.0, how
+        loop.worker._looked_at = float("-inf")
+        loop.worker.murder_keepalived()
+    loop.until(lambda: not loop.worker._in_threads)
+    loop.worker.wsgi = answer_fine
+    assert loop.hear(loop.connect(GET), b"fine")
+    assert len(loop.hear(deaf, b"")) < 64 << 20
+
+
+def test_without_room_for_a_connection_the_others_are_served(loop: Loop) -> None:
+    known = loop.connect(GET)
+    assert loop.hear(known, b"fine")
+    waiting = loop.connect(GET)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (waiting.fileno() + 20, limits[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(waiting.fileno()))
+        with capture_logs() as lines:
+            loop.until(lambda: lines)
+        assert [line["event"] for line in lines] == ["no_room_for_connections"]
+        loop.worker.set_accept_enabled(True)
+        assert not loop.worker._accepting  # for a while
+        known.sendall(GET)
+        assert loop.hear(known, b"fine")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for descriptor in taken:
+            os.close(descriptor)
+    loop.worker._full_until = 0.0
+    loop.worker.set_accept_enabled(True)
+    assert loop.hear(waiting, b"fine")
 
 
 def test_who_does_not_go_on_is_left(loop: Loop) -> None:
