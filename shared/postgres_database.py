@@ -16,19 +16,17 @@ import orjson
 import psycopg
 import structlog
 from psycopg import sql
-from psycopg.types.json import Jsonb, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.database import NOT_ANSWERING, NOT_MIGRATED, OutcomeUnknown, refusal
 from shared.errors import Malformed, Unavailable
+from shared.postgres_calls import Connection, Statement, ask, ask_plainly
 
 POOL_WAIT_SECONDS = 5.0
 AWAY_WAIT_SECONDS = 0.2  # while the database is known to be away: waiting threads would starve everything else
 AWAY_SECONDS = 3.0
 RECONNECT_SECONDS = 2.0  # after so long of trying, whoever wants a connection next starts anew
 TRANSACTION_POOLER_PORT = 6543
-
-set_json_loads(orjson.loads)
 
 log = structlog.get_logger()
 
@@ -42,8 +40,9 @@ class PostgresDatabase:
     def __init__(self, url: str, *, schema: str = "public", connections: int = 8, pooler: str | None = None) -> None:
         transaction_pooler = pooler == "transaction" or _port(url) == TRANSACTION_POOLER_PORT
         self._connections = _Connections(url, connections, prepared=not transaction_pooler)
+        self._ask_one = ask_plainly if transaction_pooler else ask
         self._schema = schema
-        self._statements: dict[tuple[str, ...], sql.Composed] = {}
+        self._statements: dict[tuple[str, ...], Statement] = {}
 
     def in_schema(self, schema: str) -> PostgresDatabase:
         """The same connections, functions of another schema."""
@@ -52,38 +51,44 @@ class PostgresDatabase:
         return other
 
     def call(self, function: str, /, **arguments: Any) -> Any:
-        return self._ask(self._statement(function, tuple(arguments)), arguments)
+        answer = self._ask(function, arguments)
+        return None if answer is None else orjson.loads(answer)
 
     def read(self, function: str, /, **arguments: Any) -> bytes:
-        answer: str | None = self._ask(self._statement(function, tuple(arguments), "::text"), arguments)
-        return b"null" if answer is None else answer.encode()
+        return self._ask(function, arguments) or b"null"
 
-    def _ask(self, statement: sql.Composed, arguments: dict[str, Any]) -> Any:
-        values = [Jsonb(value) if isinstance(value, (dict, list)) else value for value in arguments.values()]
+    def _ask(self, function: str, arguments: dict[str, Any]) -> bytes | None:
+        statement = self._statement(function, tuple(arguments))
         sent = False
         try:
             with self._connections.one() as connection:
                 sent = True
-                row = connection.execute(statement, values).fetchone()
+                return self._ask_one(connection, statement, tuple(arguments.values()))
         except PoolTimeout as error:
             raise Unavailable(NOT_ANSWERING) from error
         except psycopg.Error as error:
             raise _translate(error, sent) from error
         except UnicodeEncodeError as error:  # a lone surrogate: no schema of ours lets one through
             raise Malformed() from error
-        return row[0] if row else None
 
     def close(self) -> None:
         self._connections.close()
 
-    def _statement(self, function: str, names: tuple[str, ...], cast: LiteralString = "") -> sql.Composed:
-        key = (cast, function, *names)
+    def _statement(self, function: str, names: tuple[str, ...]) -> Statement:
+        key = (function, *names)
         if key not in self._statements:
-            arguments = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(name)) for name in names)
-            self._statements[key] = sql.SQL("select {}({})" + cast).format(
-                sql.Identifier(self._schema, function), arguments
+            self._statements[key] = Statement(
+                self._write(function, [f"${n}" for n in range(1, len(names) + 1)], names),
+                self._write(function, ["%s"] * len(names), names),
             )
         return self._statements[key]
+
+    def _write(self, function: str, places: list[LiteralString], names: tuple[str, ...]) -> bytes:
+        arguments = sql.SQL(", ").join(
+            sql.SQL("{} => {}").format(sql.Identifier(name), sql.SQL(place))
+            for name, place in zip(names, places, strict=True)
+        )
+        return sql.SQL("select {}({})").format(sql.Identifier(self._schema, function), arguments).as_bytes(None)
 
 
 class _Connections:
@@ -104,6 +109,7 @@ class _Connections:
             options["prepare_threshold"] = None
         self._pool = ConnectionPool(
             url,
+            connection_class=Connection,
             kwargs=options,
             min_size=1,
             max_size=size,
@@ -117,7 +123,7 @@ class _Connections:
         self._away_until = float("-inf")
 
     @contextmanager
-    def one(self) -> Iterator[psycopg.Connection]:
+    def one(self) -> Iterator[Connection]:
         """Raises PoolTimeout."""
         if self._pool.closed:
             with self._opening:
@@ -130,8 +136,7 @@ class _Connections:
             self._away_until = time.monotonic() + AWAY_SECONDS
             raise
         try:
-            with connection:
-                yield connection
+            yield connection  # each call is a transaction of its own: there is nothing to commit or roll back here
         finally:
             self._pool.putconn(connection)
 
