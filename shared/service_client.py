@@ -33,12 +33,21 @@ class ServiceClient:
 
     def __init__(self, base_url: str, service_token: str) -> None:
         self._base_url = base_url
+        self._authorization = f"Bearer {service_token}"
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy meant for the outside must not see service calls
-        self._session.headers["Authorization"] = f"Bearer {service_token}"
+        self._session.headers["Authorization"] = self._authorization
         for scheme in ("http://", "https://"):  # whole: a shorter prefix would come after requests' own adapters
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=32))
         self._prepared: dict[tuple[str, str], requests.PreparedRequest] = {}
+
+    @property
+    def base_url(self) -> str:
+        return self._base_url
+
+    @property
+    def authorization(self) -> str:
+        return self._authorization
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         return self._call("GET", path, query=query)
@@ -73,16 +82,9 @@ class ServiceClient:
                 request.headers["Content-Length"] = str(len(data))
             response = self._session.get_adapter(self._base_url).send(request, timeout=seconds, verify=True)
             body = response.json() if response.content else {}
-            if not isinstance(body, dict):
-                raise ValueError("the answer is no object")
         except (requests.RequestException, ValueError) as error:
             raise Unavailable() from error
-        status = response.status_code
-        if status >= 500 or status == 429 or not (200 <= status < 300 or status >= 400):
-            raise Unavailable()  # a redirect, too, has done nothing of what was asked
-        if status >= 400:
-            raise ServiceRefused(status, body)
-        return body
+        return read_outcome(response.status_code, body)
 
     def _prepare(self, method: str, path: str, query: dict[str, Any] | None) -> requests.PreparedRequest:
         """A request of one's own. Taking addresses apart, and what a session does for browsers (cookies, redirects,
@@ -93,6 +95,17 @@ class ServiceClient:
             made = self._session.prepare_request(requests.Request(method, self._base_url + path))
             self._prepared[method, path] = made
         return self._prepared[method, path].copy()
+
+
+def read_outcome(status: int, body: Any) -> dict[str, Any]:
+    """What an answer's status and JSON mean. Raises Unavailable (5xx, 429, a redirect, no object) or ServiceRefused."""
+    if not isinstance(body, dict):
+        raise Unavailable()  # somebody answers there, but not the service
+    if status >= 500 or status == 429 or not (200 <= status < 300 or status >= 400):
+        raise Unavailable()  # a redirect, too, has done nothing of what was asked
+    if status >= 400:
+        raise ServiceRefused(status, body)
+    return body
 
 
 def fetch_jwks(auth: ServiceClient) -> list[dict[str, Any]]:
