@@ -299,3 +299,59 @@ def test_threads_and_more_tickets_than_a_batch_are_each_answered_once(calls: Cal
         assert [one.result(10)["n"] for one in sending] == list(range(40))
     assert len(told.outcomes) == 1_200
     assert sum(len(batch) for batch in calls.batches) == 1_240
+
+
+class After:
+    """What was called after each batch: whether it was told by then, in which thread, and whether that has time."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self.heard: list[tuple[int, bool]] = []
+        self.came = threading.Semaphore(0)
+
+    def __call__(self, stays: bool) -> None:
+        self.heard.append((len(self._told.outcomes), stays))
+        self.came.release()
+
+
+def test_a_thread_of_its_own_has_time_once_all_is_told_and_nothing_waits(calls: Calls) -> None:
+    told = Told()
+    after = After(told)
+    batcher = Batcher(calls, told, after)
+    calls.open.clear()
+    batcher.submit(ROOM, {"n": 0}, 0)
+    batcher.set_out()
+    assert calls.entered.acquire(timeout=10)
+    for n in range(1, 151):
+        batcher.submit(ROOM, {"n": n}, n)
+    calls.open.set()
+    for _ in range(3):
+        assert after.came.acquire(timeout=10)
+    assert after.heard == [(1, False), (101, False), (151, True)]
+
+
+def test_a_request_thread_has_no_time(calls: Calls) -> None:
+    after = After(Told())
+    assert Batcher(calls, after=after).send(ROOM, {"n": 1})["status"] == 201
+    calls.failures = [Unavailable()]
+    with pytest.raises(Unavailable):
+        Batcher(calls, after=after).send(ROOM, {"n": 1})
+    assert after.heard == [(0, False), (0, False)]
+
+
+def test_threads_that_take_their_time_afterwards_hold_up_no_lane(calls: Calls) -> None:
+    told = Told()
+    done = threading.Event()
+    slow = threading.Lock()
+
+    def wait(stays: bool) -> None:
+        if stays and slow.acquire(blocking=False):  # as with pushes: one at a time
+            assert done.wait(10)
+
+    batcher = Batcher(calls, told, wait)
+    for n in range(40):
+        batcher.submit(UUID(int=ROOM.int ^ (n % 2)), {"n": n}, n)
+        batcher.set_out()
+        told.wait_for(1)
+    done.set()
+    assert len(told.outcomes) == 40

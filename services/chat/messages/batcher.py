@@ -46,6 +46,7 @@ Result = dict[str, Any]
 Outcome = Result | Exception
 SendBatch = Callable[[list[Item]], list[Result]]
 Tell = Callable[[list[tuple[Any, Outcome]]], None]
+After = Callable[[bool], None]
 
 log = structlog.get_logger()
 
@@ -78,12 +79,14 @@ class _Lane:
         self,
         send_batch: SendBatch,
         tell: Tell,
+        after: After,
         threads: Executor,
         turns: Turns,
         wait_seconds: float,
         alone_seconds: float,
     ) -> None:
-        self._send_batch, self._tell, self._threads, self._turns = send_batch, tell, threads, turns
+        self._send_batch, self._tell, self._after = send_batch, tell, after
+        self._threads, self._turns = threads, turns
         self._wait_seconds, self._alone_seconds = wait_seconds, alone_seconds
         self._lock = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
@@ -152,17 +155,28 @@ class _Lane:
         """Leads until its own item was in a batch, or the lead is passed to another: tickets that came before it, and
         have not set out yet, may be more than one batch."""
         mine.leads = False
-        while self._lead():
+        while self._lead(stays=False):
             if mine.done:
                 self._threads.submit(self._lead_on)
                 return
 
     def _lead_on(self) -> None:
-        while self._lead():
+        while self._lead(stays=True):
             pass
 
-    def _lead(self) -> bool:
-        """Runs one batch and passes the lead on. True when whoever is next has no thread to take it."""
+    def _lead(self, *, stays: bool) -> bool:
+        """Runs one batch and passes the lead on. True when whoever is next has no thread to take it.
+
+        ``stays``: this thread has nothing else to do then.
+        """
+        more = False
+        try:
+            more = self._lead_batch()
+        finally:
+            self._after(stays and not more)
+        return more
+
+    def _lead_batch(self) -> bool:
         batch: list[_Waiting] = []
         try:
             with self._turns.one():
@@ -230,19 +244,26 @@ class _Lane:
 
 
 class Batcher:
-    """``send_batch`` answers one result per item, in their order; ``tell`` hears of those that came with a ticket."""
+    """``send_batch`` answers one result per item, in their order; ``tell`` hears of those that came with a ticket.
+
+    ``after`` is called in the thread of each batch once all of it are told, with whether that thread has time to spare.
+    """
 
     def __init__(
         self,
         send_batch: SendBatch,
         tell: Tell = lambda _: None,
+        after: After = lambda _: None,
         *,
         wait_seconds: float = WAIT_SECONDS,
         alone_seconds: float = ALONE_SECONDS,
     ) -> None:
-        threads = ThreadPoolExecutor(LANES, "sends")  # it makes each when there is first something to do for it
+        # One more than lanes, for what `after` waits for. Each is made when there is first something to do for it.
+        threads = ThreadPoolExecutor(LANES + 1, "sends")
         turns = Turns()
-        self._lanes = [_Lane(send_batch, tell, threads, turns, wait_seconds, alone_seconds) for _ in range(LANES)]
+        self._lanes = [
+            _Lane(send_batch, tell, after, threads, turns, wait_seconds, alone_seconds) for _ in range(LANES)
+        ]
         self._looked_at = time.monotonic()
 
     def send(self, conversation_id: UUID, item: Item) -> Result:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 from uuid import UUID, uuid4
@@ -36,7 +38,9 @@ class Sender:
     def __init__(self, database: Database, pusher: Pusher) -> None:
         self._database = database
         self._pusher = pusher
-        self._batcher = Batcher(self._send_batch, lambda outcomes: self._tell(outcomes))
+        self._batcher = Batcher(
+            self._send_batch, lambda outcomes: self._tell(outcomes), lambda stays: pusher.end(here=stays)
+        )
         self._tell: Tell = lambda _: None
         self._directs: OrderedDict[tuple[UUID, str], UUID] = OrderedDict()
 
@@ -88,10 +92,10 @@ class Sender:
         return conversation_id
 
     def _send_batch(self, batch: list[Outgoing]) -> list[dict[str, Any]]:
-        """One transaction; what it committed is pushed before anybody is answered, without waiting for the push."""
+        """One transaction; what it committed is on its way before anybody is answered, which waits for no push."""
         answer = self._database.call("send_messages", messages=[outgoing.item for outgoing in batch])
         results: list[dict[str, Any]] = answer["results"]
-        self._pusher.push(
+        self._pusher.begin(
             [
                 Push(
                     outbox_id=result["outbox_id"],
@@ -127,10 +131,16 @@ def make_outgoing(sender_id: UUID, conversation_id: UUID, request: SendRequest, 
 
 def read_result(result: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """(status, message) of one item's result. Raises DatabaseRefusal."""
-    SENDS.labels(str(result["status"])).inc()
+    _count(result["status"])()
     if "code" in result:
         raise DatabaseRefusal(result["status"], result["code"], {})
     return result["status"], result["message"]
+
+
+@cache
+def _count(status: int) -> Callable[[], None]:
+    """To look labels up costs more than to count."""
+    return SENDS.labels(str(status)).inc
 
 
 def hash_request(conversation_id: UUID, request: SendRequest) -> str:
