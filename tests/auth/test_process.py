@@ -20,7 +20,7 @@ import requests
 from ops.ports import find_free_port
 from tests.auth.conftest import AUTH_SECRET, PAGES, SERVICE_TOKEN
 
-SECONDS = 30
+SECONDS = 60
 
 
 @dataclass
@@ -66,7 +66,7 @@ def wait_until_ready(process: Process) -> None:
         try:
             if requests.get(process.url + "/readyz", timeout=5).status_code == 200:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.05)
     pytest.fail(process.log.read_text())
 
@@ -113,7 +113,7 @@ def test_it_stops_soon_and_leaves_its_port_free(auth: Process) -> None:
     assert requests.get(auth.url + "/healthz", timeout=10).status_code == 200
     began = time.monotonic()
     assert auth.stop() == 0
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20  # 2 s; the rest is for a busy machine
     with pytest.raises(requests.ConnectionError):
         requests.get(auth.url + "/healthz", timeout=1)
 

@@ -14,6 +14,7 @@ from tests.browser.test_timeline import JUMP_PIXELS, LOOK, SCROLL_UP
 from tests.system.conftest import EMBEDDED_ONLY
 from tests.system.person import Person
 from tests.system.stack import Stack
+from tests.system.waiting import eventually
 
 pytestmark = [pytest.mark.browser, EMBEDDED_ONLY]
 
@@ -196,7 +197,8 @@ def test_on_a_phone_the_search_is_the_whole_screen(stack: Stack, open_profile: O
     profile.bring(ben.email)
 
     profile.page.get_by_role("button", name="Search messages").tap()
-    assert profile.dialog.bounding_box() == {"x": 0, "y": 0, **PHONE}
+    # It may still be coming up.
+    eventually(lambda: profile.dialog.bounding_box() == {"x": 0, "y": 0, **PHONE}, "the whole screen")
     search_field(profile).fill("phone")
     results(profile).tap()
 

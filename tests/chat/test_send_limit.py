@@ -15,13 +15,14 @@ from services.chat.optional_redis import OptionalRedis
 from services.chat.rate_limits import SendLimit
 from services.chat.settings import ChatSettings
 from shared.errors import TooManyRequests
-from shared.redis_connection import RedisSettings
+from shared.redis_connection import RedisSettings, connect_redis
 from shared.settings import SettingsError
 from tests.chat.conftest import ChatApp, running_app
 from tests.engines import RedisServer
 from tests.system.waiting import eventually
 
 ANN, BEN = UUID(int=1), UUID(int=2)
+REDIS_SECONDS = 3.0
 
 
 @pytest.fixture
@@ -33,8 +34,9 @@ def connect(redis_server: RedisServer) -> Iterator[Callable[[], OptionalRedis]]:
 
     def connect() -> OptionalRedis:
         settings = RedisSettings.read({"PORT": "1", "REDIS_URL": redis_server.url})
-        found = OptionalRedis.of(settings)
-        assert found
+        # Its own are a quarter: a busy machine's Redis takes that now and then, and each would limit by itself.
+        client = connect_redis(settings, connect_seconds=REDIS_SECONDS, read_seconds=REDIS_SECONDS)
+        found = OptionalRedis(client, settings.redis_prefix)
         made.append(found)
         return found
 
@@ -46,11 +48,15 @@ def connect(redis_server: RedisServer) -> Iterator[Callable[[], OptionalRedis]]:
 
 def take_all(limit: SendLimit, user_id: UUID) -> int:
     """How many were given until one was refused."""
+    return take_until_refused(limit, user_id)[0]
+
+
+def take_until_refused(limit: SendLimit, user_id: UUID) -> tuple[int, TooManyRequests]:
     for given in range(10_000):
         try:
             limit.take(user_id)
-        except TooManyRequests:
-            return given
+        except TooManyRequests as refused:
+            return given, refused
     raise AssertionError("nothing was refused")
 
 
@@ -59,15 +65,18 @@ def test_a_bucket_gives_what_it_holds_and_then_one_at_a_time(
     connect: Callable[[], OptionalRedis], shared: bool
 ) -> None:
     limit = SendLimit(30, connect() if shared else None)
+    began = time.monotonic()
 
-    assert 30 <= take_all(limit, ANN) <= 32
-    with pytest.raises(TooManyRequests) as refused:
-        limit.take(ANN)
-    assert refused.value.retry_after_seconds in (1, 2)
-    assert 30 <= take_all(limit, BEN) <= 32  # somebody else has a bucket of their own
-    waited = time.monotonic()
+    given, refused = take_until_refused(limit, ANN)
+    assert 30 <= given <= most_since(began, 30)
+    assert refused.retry_after_seconds in (1, 2)
+    assert 30 <= take_all(limit, BEN) <= most_since(began, 30)  # somebody else has a bucket of their own
     eventually(lambda: _given(limit, ANN), "one more", pause=0.1)
-    assert time.monotonic() - waited < 10
+
+
+def most_since(began: float, per_minute: int, buckets: int = 1) -> float:
+    """What so many buckets hold, and what they got back meanwhile."""
+    return buckets * (per_minute + per_minute / 60 * (time.monotonic() - began) + 1)
 
 
 def _given(limit: SendLimit, user_id: UUID) -> bool:
@@ -80,11 +89,12 @@ def _given(limit: SendLimit, user_id: UUID) -> bool:
 
 def test_processes_share_one_bucket_through_redis(connect: Callable[[], OptionalRedis]) -> None:
     limits = [SendLimit(60, connect()) for _ in range(3)]
+    began = time.monotonic()
 
     with ThreadPoolExecutor(6) as pool:
         given = sum(pool.map(lambda number: take_all(limits[number % 3], ANN), range(6)))
 
-    assert 60 <= given <= 66
+    assert 60 <= given <= most_since(began, 60)
 
 
 def test_processes_without_redis_have_a_bucket_each() -> None:
@@ -113,8 +123,8 @@ def test_without_redis_each_process_limits_by_itself(
 
     given = [take_all(one, ANN), take_all(other, ANN)]
 
-    assert all(60 <= count <= 70 for count in given)
-    assert time.monotonic() - began < 5
+    assert all(60 <= count <= most_since(began, 60) for count in given)
+    assert time.monotonic() - began < 20  # and not seconds for each
     redis_server.up()
     eventually(lambda: take_all(one, BEN) and not _given(other, BEN), "one bucket again", pause=0.1)
 

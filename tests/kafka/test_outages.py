@@ -74,7 +74,7 @@ def test_a_broker_that_is_not_there_at_the_start_is_waited_for(
     tap.start()
     began = time.monotonic()
     send(room, 3)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     with pytest.raises(Unavailable):
         tap.check()
     assert waiting(room) == 3
@@ -106,7 +106,7 @@ def test_what_is_sent_while_the_broker_is_away_is_published_when_it_is_back(
         send(room, 5)
         tap.wake()
         slowest = max(slowest, time.monotonic() - began)
-    assert slowest < 5
+    assert slowest < 15
     assert waiting(room) == 100
     eventually(lambda: not is_up(tap), "the outage being seen", within=30)
     own_broker.up()

@@ -92,7 +92,7 @@ def test_a_lock_that_is_not_had_in_time_is_contention_and_not_a_wait_for_ever(da
         owner.execute("select from users where id = %s for update", [ann])
         with pytest.raises(Contention):
             keep(port, ann, session)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     assert end(port, ann, session, everywhere=False) == {"session_id": str(session), "user_id": str(ann)}
     port.close()
 

@@ -7,6 +7,7 @@ import email
 import email.policy
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,10 @@ class ReceivedMail:
 
 
 class Mailbox:
-    """Set ``delay_seconds`` for a slow server, ``refusal`` (like ``550 no such user``) for one that takes no mail."""
+    """Set ``delay_seconds`` for a slow server, ``refusal`` (like ``550 no such user``) for one that takes no mail.
+
+    What waits goes on as soon as the delay is less than its wait.
+    """
 
     def __init__(self) -> None:
         self.delay_seconds = 0.0
@@ -53,7 +57,9 @@ class Mailbox:
         self._arrived = threading.Condition()
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
-        await asyncio.sleep(self.delay_seconds)
+        began = time.monotonic()
+        while time.monotonic() - began < self.delay_seconds:
+            await asyncio.sleep(0.02)
         if self.refusal is not None:
             with self._arrived:
                 self._refused += 1

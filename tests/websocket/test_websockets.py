@@ -189,4 +189,4 @@ def test_an_upgrade_that_says_nothing_is_cut_off(make_service: Callable[..., Ser
     with upgrade(poll(service)) as made:
         assert b" 101 " in made.recv(1_000)
         assert made.recv(1_000) == b""
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
