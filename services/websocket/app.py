@@ -27,6 +27,7 @@ from services.websocket.sessions import Sessions
 from services.websocket.settings import WebsocketSettings
 from services.websocket.short_road import DeliverRoad
 from services.websocket.transport import Transport
+from services.websocket.welcome import Welcome
 from shared.caller import Identity
 from shared.revocations import RevocationList
 from shared.service_client import ServiceClient, fetch_jwks
@@ -43,7 +44,7 @@ def create_app(settings: WebsocketSettings | None = None, *, most_websockets: in
     service_token = settings.service_token.get_secret_value()
     auth = ServiceClient(settings.auth_url, service_token)
     socketio = _make_socketio(app, settings)
-    transport = Transport(socketio.server, Limits(settings.outbox_events, settings.outbox_bytes), most_websockets)
+    transport = Transport(socketio.server, Limits(settings.outbox_events, settings.outbox_bytes), most_websockets, app)
     transport.install()
     connections = Connections()
     presence = Presence(
@@ -60,7 +61,8 @@ def create_app(settings: WebsocketSettings | None = None, *, most_websockets: in
     broadcast: Broadcast = OnlyHere(connections, sessions)
     if settings.redis_url:
         broadcast = EveryNode(settings, connections, sessions).install(app)
-    Sockets(connections, broadcast, presence, DeliverRoad(identity, broadcast)).install(app)
+    road, welcome = DeliverRoad(identity, broadcast), Welcome(transport, settings.origins)
+    Sockets(connections, broadcast, presence, transport.watch, road, welcome).install(app)
     Events(socketio, transport, sessions, identity).install(socketio)
     routes_api.install(app)
     for start in (transport.run, revocations.start, presence.run, repeat(sessions.sweep, seconds=1)):

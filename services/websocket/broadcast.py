@@ -15,10 +15,11 @@ from shared.web import Check
 class Broadcast(Protocol):
     """Raises Unavailable when it can't be promised that every process will do it.
 
-    ``reported``: what it depends on, for ``/readyz`` (docs/decisions/0007).
+    ``reported``: what it depends on, for ``/readyz`` (docs/decisions/0007). ``waits``: others are asked on the way.
     """
 
     reported: dict[str, Check]
+    waits: bool
 
     def deliver(self, addressed: Sequence[Addressed]) -> None: ...
 
@@ -29,6 +30,8 @@ class Broadcast(Protocol):
 
 class OnlyHere:
     """There is no other process."""
+
+    waits = False
 
     def __init__(self, connections: Connections, sessions: Sessions) -> None:
         self.reported: dict[str, Check] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
 from socket import SHUT_WR
@@ -23,6 +24,7 @@ from services.websocket.frames import Frame, frame, frame_control
 from services.websocket.heartbeat import Heartbeat
 from services.websocket.incoming import CLOSE, PING, PONG, Incoming, Violation
 from services.websocket.outbox import LINGER_SECONDS, Outbox
+from services.websocket.watch import READ, WRITE, Watch
 
 # A stock client answers a ping each 25 s, signs in and renews its token each few minutes. Nothing else is of use.
 MESSAGES_A_CLIENT = 200
@@ -31,7 +33,11 @@ READ_BYTES = 65_536
 IGNORED_BYTES = 1_000_000  # of a client that was told goodbye and goes on; it may not have seen that yet
 
 ENGINE_PING, ENGINE_NOOP = Frame("2"), Frame("6")
+CONNECT = "40{"  # with what the client has to show, in the default namespace
 PROBE, PROBED, PROBE_ANSWER, UPGRADE, ENGINE_PONG = "2probe", "3probe", frame("3probe"), "5", "3"
+
+SignIn = Callable[[Any, str], bool]
+"""Lets a client in that says CONNECT, at once. False: nothing was done, and engineio is to have it."""
 
 log = structlog.get_logger()
 _buffer = bytearray(READ_BYTES)  # one for all: it is emptied before anybody else's turn
@@ -49,9 +55,9 @@ class Heart(IntEnum):
 class Site:
     """What the websockets of one process share."""
 
-    def __init__(self, engine: Any, heartbeat: Heartbeat, most_bytes: int) -> None:
-        self.engine, self.heartbeat, self.most_bytes = engine, heartbeat, most_bytes
-        self.watch = green.Watch()
+    def __init__(self, engine: Any, heartbeat: Heartbeat, most_bytes: int, watch: Watch) -> None:
+        self.engine, self.heartbeat, self.most_bytes, self.watch = engine, heartbeat, most_bytes, watch
+        self.sign_in: SignIn = lambda _client, _packet: False
         self.open = 0
 
 
@@ -73,15 +79,15 @@ class Websocket:
         self._ended = False
         self._heart = Heart.RESTING
         self._since, self._count = 0.0, 0
-        self._interest = green.READ
+        self._interest = READ
 
     @property
     def outbox(self) -> Outbox:
         outbox: Outbox = self._client.queue
         return outbox
 
-    def open(self, answer: bytes) -> None:
-        """``answer``: the handshake's."""
+    def open(self, answer: bytes, data: bytes = b"") -> None:
+        """``answer``: the handshake's, and what follows it; ``data``: what the client has said already."""
         client, site = self._client, self._site
         site.open += 1
         site.watch.add(self.socket, self.ready)
@@ -94,13 +100,15 @@ class Websocket:
             client.connected = client.upgraded = True
             self.outbox.carry(self)
             site.heartbeat.add(self)
+        if data and not self._ended:
+            self._hear(data)
 
     def ready(self, events: int) -> None:
         """The socket has something, or room. Never raises."""
         try:
-            if events & green.WRITE and not self._ended:
+            if events & WRITE and not self._ended:
                 self.outbox.flush()
-            if events & green.READ and not self._ended:
+            if events & READ and not self._ended:
                 self._read()
         except Exception:
             log.exception("bug")
@@ -109,14 +117,14 @@ class Websocket:
     # What the outbox asks for
 
     def await_room(self, wanted: bool) -> None:
-        self._look(self._interest | green.WRITE if wanted else self._interest & ~green.WRITE)
+        self._look(self._interest | WRITE if wanted else self._interest & ~WRITE)
 
     def hang_up(self) -> None:
         """Says goodbye, and waits a while for the client's: closing at once could destroy what is on its way."""
         if self._ended:
             return
-        self._say_goodbye(b"")
-        self._look((self._interest | green.READ) & ~green.WRITE)
+        self._look((self._interest | READ) & ~WRITE)
+        self._say_goodbye(b"")  # which ends it at once where the client is gone
         with suppress(OSError):
             self.socket.shutdown(SHUT_WR)
         green.call_later(LINGER_SECONDS, self.cut)
@@ -160,7 +168,7 @@ class Websocket:
 
     def _read(self) -> None:
         if self._busy:
-            self._look(self._interest & ~green.READ)
+            self._look(self._interest & ~READ)
             return
         try:
             count = self.socket.recv_into(_buffer)
@@ -175,11 +183,14 @@ class Websocket:
             if self._ignored > IGNORED_BYTES:
                 self.cut()
         else:
-            self._incoming.feed(_view[:count].tobytes())
-            data = self._next()
-            if data is not None:
-                self._busy = True
-                green.spawn(self._work, data)
+            self._hear(_view[:count].tobytes())
+
+    def _hear(self, data: bytes) -> None:
+        self._incoming.feed(data)
+        packet = self._next()
+        if packet is not None:
+            self._busy = True
+            green.spawn(self._work, packet)
 
     def _work(self, data: str | bytes | None) -> None:
         while data is not None and not self._ended:
@@ -189,7 +200,7 @@ class Websocket:
                 green.sleep(0)  # hundreds may have come at once, and others have something to say, too
         self._busy = False
         if not self._ended:
-            self._look(self._interest | green.READ)
+            self._look(self._interest | READ)
 
     def _next(self) -> str | bytes | None:
         """The next message for engineio. What is the websocket's own affair is done on the way."""
@@ -218,7 +229,7 @@ class Websocket:
                 self._upgrade(data)
             elif data == ENGINE_PONG:
                 self._heart, self._client.last_ping = Heart.ANSWERED, None
-            else:
+            elif data[:3] != CONNECT or not self._site.sign_in(self._client, data):
                 packet: str | bytes = data
                 return packet
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
+import orjson
 import structlog
 from flask import Request, request
 from flask_socketio import ConnectionRefusedError as Refused
@@ -13,6 +14,7 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 
 from services.websocket.connections import Connection
+from services.websocket.frames import Frame
 from services.websocket.sessions import Sessions
 from services.websocket.transport import Transport
 from shared.caller import Caller, Identity
@@ -53,6 +55,29 @@ class Events:
         self._transport.forget_handshake(client)
         return None
 
+    def sign_in(self, client: Any, packet: str) -> bool:
+        """``connect``, for the client's first CONNECT with a token that is good and whose key is known: without waiting
+        and without python-socketio's part in it. False for any other: nothing was done."""
+        manager = self._server.manager
+        token = _read_token(packet)
+        if token is None or client.closed or manager.sid_from_eio_sid(client.sid, "/") is not None:
+            return False
+        try:
+            caller = self._identity.verifier.verify_at_once(token)
+        except AppError:
+            return False
+        connection_id = manager.pre_connect(client.sid, "/")
+        try:
+            self._sessions.open(Connection(connection_id, caller, client))
+        except Exception as error:
+            manager.disconnect(connection_id, "/")
+            _answer_bug(error)
+            return False
+        self._transport.forget_handshake(client)
+        client.queue.offer(Frame(f'40{{"sid":"{connection_id}"}}'))
+        manager.connect(connection_id, "/")
+        return True
+
     def disconnect(self, connection_id: str, reason: Any = "", *_: Any) -> dict[str, Any] | None:
         if self._server.manager.is_connected(connection_id, "/"):
             return self.other("disconnect")
@@ -88,6 +113,7 @@ class Events:
         socketio.on_event("authenticate", self.authenticate)
         socketio.on_event("*", self.other)
         socketio.on_error_default(_answer_bug)
+        self._transport.sign_in_by(self.sign_in)
 
 
 def _connection_id() -> str:
@@ -106,6 +132,15 @@ def _identify(identity: Identity, auth: Any, environ: WSGIEnvironment) -> Caller
         return identity.verifier.verify(token)
     handshake = Request(environ)
     return identity.identify(handshake.headers, handshake.cookies, unsafe=True)
+
+
+def _read_token(packet: str) -> str | None:
+    """Of a CONNECT whose ``auth`` is an object."""
+    try:
+        token = orjson.loads(packet[2:]).get("token")
+    except ValueError:
+        return None
+    return token if isinstance(token, str) and token else None
 
 
 def _refuse(error: AppError) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 
 from prometheus_client import Counter
 
-from services.websocket import green
 from services.websocket.connections import Connections
 from services.websocket.frames import Frame, encode_event
 from services.websocket.outbox import Outbox
+from services.websocket.watch import rest
 from shared.errors import Malformed
 from shared.wire import EVENTS, DeliverRequest
 
@@ -97,7 +97,7 @@ class Turn:
 
     def rest_if_due(self) -> None:
         if time.monotonic() > self._until:
-            green.sleep(0)
+            rest()
             self._until = time.monotonic() + TURN_SECONDS
 
 

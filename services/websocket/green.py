@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import io
 import os
-import re
-import selectors
 import signal
 import socket
-import sys
 import warnings
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol
 
-import structlog
-
+from services.websocket.begun import Begun
 from services.websocket.http_head import Head, read_head
 
 # Its own resolver would be imported, a quarter of the start, and never asked: see `patch`.
@@ -29,24 +26,23 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     import eventlet
     import eventlet.event
+    import eventlet.greenio
     import eventlet.hubs
     import eventlet.patcher
     import eventlet.tpool
     import eventlet.wsgi
 
 ASYNC_MODE = "eventlet"  # Flask-SocketIO's name for it
-# A crowd that comes at once is let in by a few at a time: requests and everybody else get their turns in between.
-ACCEPTS_A_TURN = CALLBACKS_A_TURN = 16
-LENGTH = re.compile(r"[0-9]{1,7}")
+KEEPALIVE_SECONDS = 75  # a client may take to begin its next request; longer than a balancer's
+SOCKET_SECONDS = 60  # to go on with one, or to take its answer
 
-_selectors = eventlet.patcher.original("selectors")
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+# As they were before ``patch``: what these do never switches green threads.
+plain_selectors, plain_sockets = map(eventlet.patcher.original, ("selectors", "socket"))
 
 spawn = eventlet.spawn
 call_later = eventlet.spawn_after
 sleep = eventlet.sleep
-
-log = structlog.get_logger()
+current = eventlet.getcurrent
 
 
 def patch() -> None:
@@ -74,126 +70,125 @@ class Bell:
             event.send()
 
 
-class Watch:
-    """Calls back for each of many sockets that has something to read, or room again, in one green thread for all.
+def listen(host: str, port: int, backlog: int) -> socket.socket:
+    """Plain and non-blocking, as whatever it accepts is a plain socket. Raises OSError."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening: socket.socket = plain_sockets.socket(family, socket.SOCK_STREAM)
+    # Without SO_REUSEPORT: a second server started by mistake would silently share the port.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(address[:2])
+    listening.listen(backlog)
+    listening.setblocking(False)
+    return listening
 
-    Its selector (epoll, kqueue) is a single descriptor for the server's loop. Callbacks must not wait;
-    one whose socket was removed a moment ago may still come. One that raises loses its socket, which costs no other.
+
+class Readable:
+    """A descriptor that is waited for again and again, by one green thread at a time: the loop is told of it once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._waiting: Any = None
+        hub = eventlet.hubs.get_hub()
+        self._switch = hub.switch
+        hub.add(hub.READ, descriptor, self._wake, self._wake, None)
+
+    def wait(self) -> None:
+        self._waiting = eventlet.getcurrent()
+        self._switch()
+
+    def _wake(self, _: object) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.switch()
+
+
+def wait_to_read(descriptor: int) -> None:
+    eventlet.hubs.trampoline(descriptor, read=True)
+
+
+def wait_for_room(connection: socket.socket, seconds: float) -> None:
+    """Returns when a plain socket takes bytes again. Raises TimeoutError."""
+    eventlet.hubs.trampoline(connection.fileno(), write=True, timeout=seconds, timeout_exc=TimeoutError)
+
+
+def take_socket(environ: dict[str, Any]) -> tuple[socket.socket, bytes]:
+    """A request's connection, plain and non-blocking, and what came on it after the request's head.
+
+    It is the caller's now: the server's loop has lost it, and writes no answer.
     """
-
-    def __init__(self) -> None:
-        self._selector: Any = None
-
-    def add(self, connection: socket.socket, ready: Callable[[int], None]) -> None:
-        """``ready`` is called with READ, for now."""
-        if self._selector is None:
-            self._selector = _selectors.DefaultSelector()
-            spawn(self._run)
-        self._selector.register(connection.fileno(), READ, ready)
-
-    def change(self, connection: socket.socket, before: int, interest: int, ready: Callable[[int], None]) -> None:
-        """``before`` and ``interest`` are sums of READ and WRITE; 0 removes it, and comes before its closing."""
-        if not interest:
-            self._selector.unregister(connection.fileno())
-        elif not before:
-            self._selector.register(connection.fileno(), interest, ready)
-        else:
-            self._selector.modify(connection.fileno(), interest, ready)
-
-    def _run(self) -> None:
-        while True:
-            eventlet.hubs.trampoline(self._selector.fileno(), read=True)
-            for n, (key, events) in enumerate(self._selector.select(0), 1):
-                try:
-                    key.data(events)
-                except Exception:
-                    log.exception("bug")
-                    with suppress(KeyError, ValueError, OSError):
-                        self._selector.unregister(key.fd)
-                if n % CALLBACKS_A_TURN == 0:
-                    sleep(0)
+    request = environ["eventlet.input"]
+    eventlet.wsgi.WSGI_LOCAL.already_handled = True
+    return _detach(request.get_socket()), request.rfile.raw.release(request.rfile)
 
 
-def take_socket(environ: dict[str, Any]) -> socket.socket:
-    """The connection of a request, plain and non-blocking. It is the caller's now: the server's loop has lost it."""
-    served = environ["eventlet.input"].get_socket().fd
-    kind = type(served)
-    taken: socket.socket = kind(served.family, served.type, served.proto, fileno=served.detach())
+def _detach(connection: Any) -> socket.socket:
+    served = connection.fd
+    taken: socket.socket = plain_sockets.socket(served.family, served.type, served.proto, fileno=served.detach())
     taken.setblocking(False)
     return taken
 
 
-def leave_unanswered() -> None:
-    """Called in a request whose socket was taken: the loop writes no answer."""
-    eventlet.wsgi.WSGI_LOCAL.already_handled = True
+class Door(Protocol):
+    """Who lets clients in; the server's loop gets those that ask for something ordinary, each for one request."""
 
+    listening: socket.socket
 
-class Listener:
-    """A listening socket that outlives what goes wrong with a single client.
+    def open(self, hand_over: Callable[[socket.socket, Any, bytes], None]) -> None:
+        """``hand_over`` takes a connection, its address, and what was read of it so far."""
 
-    ``most_files``: clients that would take the process past so many descriptors are hung up on. A new descriptor is the
-    lowest that is free, so its number tells how many are taken.
-    """
-
-    def __init__(self, host: str, port: int, backlog: int) -> None:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # With SO_REUSEPORT, eventlet's default, a second server started by mistake would silently share the port.
-        self._socket = eventlet.listen(address[:2], family, backlog=backlog, reuse_port=False)
-        self.family = family
-        self.most_files = sys.maxsize
-        self._stopped = False
-        self._accepted = 0
-
-    def accept(self) -> tuple[Any, Any]:
-        while not self._stopped:
-            self._accepted += 1
-            if self._accepted % ACCEPTS_A_TURN == 0:
-                sleep(0)
-            try:
-                client, address = self._socket.accept()
-            except OSError:
-                # No file descriptors left, or a client that hung up in the queue: eventlet's loop would end.
-                sleep(0.05)
-                continue
-            if client.fileno() >= self.most_files:
-                client.close()
-                continue
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return client, address
-        return eventlet.event.Event().wait()  # type: ignore[no-any-return]  # until the loop is killed
+    def take_back(self, connection: socket.socket, address: Any, data: bytes) -> None:
+        """The request was answered; ``data`` came after it."""
 
     def stop(self) -> None:
         """New clients are refused from now on; those that are here stay."""
-        self._stopped = True
-        with suppress(OSError):
-            self._socket.fd.shutdown(socket.SHUT_RDWR)
-
-    def getsockname(self) -> Any:
-        return self._socket.getsockname()
 
     def close(self) -> None:
-        self._socket.close()
+        """No further requests; returns when those under way are answered."""
 
 
-class ShortRoad(Protocol):
-    """For requests that begin so, of those it ``knows`` by their heads: nobody else's bodies are waited for.
+class Arrivals:
+    """What the server's loop takes for a listening socket: its clients are handed over to it."""
 
-    ``answer`` is given a whole one, and may leave it to the site with None.
-    """
+    def __init__(self, listening: socket.socket) -> None:
+        self.family, self.getsockname = listening.family, listening.getsockname
+        self._waiting: deque[tuple[socket.socket, Any, bytes]] = deque()
+        self._bell = Bell()
 
-    beginning: bytes
+    def hand_over(self, connection: socket.socket, address: Any, data: bytes) -> None:
+        self._waiting.append((connection, address, data))
+        self._bell.ring()
 
-    def knows(self, head: Head, /) -> bool: ...
+    def accept(self) -> tuple[Any, Any]:
+        while not self._waiting:
+            self._bell.wait()
+        connection, address, data = self._waiting.popleft()
+        eventlet.hubs.notify_opened(connection.fileno())
+        client = eventlet.greenio.GreenSocket(connection)
+        client.first = data
+        return client, address
 
-    def answer(self, request: bytes, /) -> bytes | None: ...
+    def close(self) -> None:
+        """It has nothing of its own."""
 
 
 class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published without types
-    """What the server's loop does with each connection: request after request, those of the short road apart."""
+    """What the server's loop does with a connection: one request, then it is the door's again."""
 
-    short_road: ShortRoad
+    door: Door
     rfile: Any  # the connection, buffered
+    headers: Any
     _plain: Head | None = None
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = io.BufferedReader(Begun(self.connection.first, self.rfile.detach()))
+
+    def handle(self) -> None:
+        self.close_connection = True
+        self.handle_one_request()
+        if not self.close_connection and self.conn_state[2] != eventlet.wsgi.STATE_CLOSE:
+            self.wfile.flush()
+            rest = self.rfile.raw.release(self.rfile)
+            spawn(self.door.take_back, _detach(self.connection), self.client_address, rest)
 
     def handle_one_request(self) -> None:
         self.connection.settimeout(self.server.keepalive)
@@ -207,53 +202,31 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
             self.close_connection = True
             return
         self._plain = read_head(data)
-        if not data.startswith(self.short_road.beginning) or not self._is_short(self._plain):
-            super().handle_one_request()
-            return
-        try:
-            self._take_short_road(self._plain)
-        except TimeoutError:
-            raise
-        except OSError:  # it hung up
-            self.close_connection = True
-
-    def _is_short(self, head: Head | None) -> TypeGuard[Head]:
-        if head is None or head.get("Expect") is not None or head.get("Transfer-Encoding") is not None:
-            return False
-        return LENGTH.fullmatch(head.get("Content-Length") or "") is not None and self.short_road.knows(head)
-
-    def _take_short_road(self, head: Head) -> None:
-        """Raises OSError for a client that hung up."""
-        self.connection.settimeout(self.server.socket_timeout)
-        request = self.rfile.read(head.length + int(head.get("Content-Length") or 0))
-        self.conn_state[2] = eventlet.wsgi.STATE_REQUEST
-        answer = self.short_road.answer(request)
-        if answer is not None:
-            self.close_connection = False
-            self.connection.sendall(answer)
-            return
-        rfile, self.rfile = self.rfile, io.BytesIO(request)
-        try:
-            super().handle_one_request()
-        finally:
-            self.rfile = rfile
+        super().handle_one_request()
 
     def parse_request(self) -> bool:
         """As http.server's, which gives each head to the parser of e-mails; heads that are not plain still go there."""
         head, self._plain = self._plain, None
         if head is None:
-            return bool(super().parse_request())
+            return bool(super().parse_request()) and self._has_one_length()
         self.rfile.fp.read(head.length - len(self.raw_requestline))  # past the loop's own look at each line
         self.command, self.path, self.request_version = head.method, head.target, "HTTP/1.1"
         self.requestline = f"{head.method} {head.target} HTTP/1.1"
         self.headers, self.close_connection = head, head.closes
         return True
 
+    def _has_one_length(self) -> bool:
+        """The loop takes the first of several: where the next request begins would be a matter of opinion."""
+        if len(self.headers.get_all("Content-Length", ())) > 1:
+            self.wfile.write(b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            self.close_connection = True
+            return False
+        return True
+
 
 def serve(
-    listener: Listener,
+    door: Door,
     site: Callable[..., Any],
-    short_road: ShortRoad,
     *,
     connections: int,
     drain: Callable[[], None],
@@ -264,25 +237,28 @@ def serve(
     False when the loop ended by itself.
     """
     end = eventlet.event.Event()
+    arrivals = Arrivals(door.listening)
     server = eventlet.spawn(
         eventlet.wsgi.server,
-        listener,
+        arrivals,
         site,
-        protocol=type("Requests", (Requests,), {"short_road": short_road}),
+        protocol=type("Requests", (Requests,), {"door": door}),
         max_size=connections,
         log_output=False,
         debug=False,
         url_length_limit=16_384,
-        keepalive=75,  # seconds; longer than a balancer's
-        socket_timeout=60,
+        keepalive=KEEPALIVE_SECONDS,
+        socket_timeout=SOCKET_SECONDS,
     )
     server.link(lambda _: end.ready() or end.send(False))
     eventlet.spawn(_wait_for_signal, end)
+    door.open(arrivals.hand_over)
     if not end.wait():
         return False
-    listener.stop()
+    door.stop()
     with eventlet.Timeout(drain_seconds, False), suppress(eventlet.greenlet.GreenletExit):
         drain()
+        door.close()
         server.kill()
         server.wait()
     return True
@@ -295,6 +271,6 @@ def _wait_for_signal(end: Any) -> None:
     signal.set_wakeup_fd(writing)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    eventlet.hubs.trampoline(reading, read=True)
+    wait_to_read(reading)
     if not end.ready():
         end.send(True)

@@ -7,6 +7,7 @@ from hashlib import sha1
 from wsgiref.types import WSGIEnvironment
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+VERSION = "13"
 KEY_CHARACTERS = 24  # 16 bytes in base64
 
 
@@ -19,12 +20,17 @@ class NotAWebsocket(Exception):
 
 
 def accept(environ: WSGIEnvironment) -> bytes:
-    """The answer that switches protocols. It agrees to no extension: deflate would take some 90 kB a client."""
-    if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
-        raise NotAWebsocket("426 Upgrade Required", ("Sec-WebSocket-Version", "13"))
+    """The answer that switches protocols. Raises NotAWebsocket."""
+    if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != VERSION:
+        raise NotAWebsocket("426 Upgrade Required", ("Sec-WebSocket-Version", VERSION))
     key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "").strip()
     if len(key) != KEY_CHARACTERS or not key.isascii():
         raise NotAWebsocket("400 Bad Request")
+    return switch(key)
+
+
+def switch(key: str) -> bytes:
+    """Agrees to no extension: deflate would take some 90 kB a client."""
     proof = b64encode(sha1(key.encode() + GUID, usedforsecurity=False).digest())
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -17,7 +17,8 @@ class Head:
         self.length, self.method, self.target, self._headers = length, method, target, fields
         self._by_name = {name.lower(): value for name, value in fields}
         self.closes = self._by_name.get("connection", "").lower() == "close"
-        self.plain = len(self._by_name) == len(fields)  # no field stands twice
+        self.names = self._by_name.keys()  # in lower case
+        self.plain = len(self.names) == len(fields)  # no field stands twice
 
     @overload
     def get(self, name: str) -> str | None: ...

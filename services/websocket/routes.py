@@ -13,6 +13,8 @@ from services.websocket.broadcast import Broadcast
 from services.websocket.connections import Connections
 from services.websocket.presence import Presence
 from services.websocket.short_road import DeliverRoad
+from services.websocket.watch import Watch
+from services.websocket.welcome import Welcome
 from shared.api import Answer, Api
 from shared.errors import Malformed, Unavailable
 from shared.wire import Accepted, DeliverRequest, Id, Input, Output
@@ -22,12 +24,14 @@ api = Api("sockets")
 
 @dataclass(frozen=True)
 class Sockets:
-    """What the routes act on; kept in ``app.extensions['pulse.sockets']``."""
+    """What the routes and the door act on; kept in ``app.extensions['pulse.sockets']``."""
 
     connections: Connections
     broadcast: Broadcast
     presence: Presence
+    watch: Watch
     short_road: DeliverRoad
+    welcome: Welcome
 
     def install(self, app: Flask) -> None:
         app.extensions["pulse.sockets"] = self

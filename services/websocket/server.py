@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import resource
+import socket
 import time
 
 import structlog
 
 from services.websocket import green
 from services.websocket.app import create_app
+from services.websocket.door import Door
 from services.websocket.lifecycle import CantStart
 from services.websocket.settings import WebsocketSettings
 from shared.logs import configure_logs
@@ -30,16 +32,14 @@ def main() -> None:
         exit_with(error, "websocket")
     configure_logs("websocket", settings.log_format, settings.log_level)
     try:
-        listener = green.Listener(settings.host, settings.port, BACKLOG)
+        listening = green.listen(settings.host, settings.port, BACKLOG)
     except OSError as error:
         raise SystemExit(f"websocket: can't listen on {settings.host}:{settings.port}: {error.strerror}") from None
-    run(listener, settings)
+    run(listening, settings)
 
 
-def run(listener: green.Listener, settings: WebsocketSettings) -> None:
+def run(listening: socket.socket, settings: WebsocketSettings) -> None:
     most = raise_file_limit()
-    # Websockets left the loop's own count of its connections.
-    listener.most_files = most + SPARE_FILES // 2
     app = create_app(settings, most_websockets=most)
     try:
         for prepare in app.extensions.get("pulse.preparations", ()):
@@ -58,8 +58,10 @@ def run(listener: green.Listener, settings: WebsocketSettings) -> None:
             green.sleep(0.02)
 
     log.info("serving", host=settings.host, port=settings.port)
-    road = app.extensions["pulse.sockets"].short_road
-    if not green.serve(listener, app, road, connections=most, drain=drain, drain_seconds=DRAIN_SECONDS):
+    sockets = app.extensions["pulse.sockets"]
+    door = Door(listening, sockets.watch, sockets.short_road, sockets.welcome)
+    door.most_files = most + SPARE_FILES // 2
+    if not green.serve(door, app, connections=most, drain=drain, drain_seconds=DRAIN_SECONDS):
         raise SystemExit("websocket: the server loop ended by itself")
     log.info("stopped")
 

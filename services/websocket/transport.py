@@ -5,20 +5,26 @@ engineio keeps the handshakes, polling and its packets; an established websocket
 
 from __future__ import annotations
 
+import json
+import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
+from engineio.socket import Socket as EngineSocket
+from flask import Flask
 
 from services.websocket import green
-from services.websocket.carrier import MESSAGES_A_CLIENT, MESSAGES_SECONDS, Flood, Site, Websocket
+from services.websocket.carrier import MESSAGES_A_CLIENT, MESSAGES_SECONDS, Flood, SignIn, Site, Websocket
+from services.websocket.frames import frame
 from services.websocket.handshake import NotAWebsocket, accept
 from services.websocket.heartbeat import Heartbeat
 from services.websocket.outbox import Limits, Outbox
+from services.websocket.watch import Watch
 
 SWEEP_SECONDS = 5.0
 KEPT = (  # of a handshake: what Flask needs of a request, and what may say who is asking
@@ -26,24 +32,33 @@ KEPT = (  # of a handshake: what Flask needs of a request, and what may say who 
     "REMOTE_ADDR", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_COOKIE", "HTTP_AUTHORIZATION", "wsgi.url_scheme", "flask.app",
 )  # fmt: skip
 
+# What Flask needs of the request of one of whom nothing else is to be known.
+ENVIRON = {
+    "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/socket.io/", "QUERY_STRING": "",
+    "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http",
+}  # fmt: skip
+
 log = structlog.get_logger()
 
 
 class Transport:
     """``most``: how many websockets there may be; more are answered 503."""
 
-    def __init__(self, sockets: Any, limits: Limits, most: int) -> None:
+    def __init__(self, sockets: Any, limits: Limits, most: int, app: Flask) -> None:
         self._sockets, self._engine, self._most = sockets, sockets.eio, most
         self._heartbeat = Heartbeat(self._engine.ping_interval)
-        self._site = Site(self._engine, self._heartbeat, self._engine.max_http_buffer_size)
+        self.watch = Watch()
+        self._site = Site(self._engine, self._heartbeat, self._engine.max_http_buffer_size, self.watch)
         self._limits = limits
-        self._signed_in: dict[str, Any] = {}
+        self._environ = {**ENVIRON, "flask.app": app}
 
     def install(self) -> None:
         """Gives ``socketio.Server``'s engine our queue, our websocket, and a guard before what clients send."""
         engine = self._engine
         engine._async = {**engine._async, "queue": lambda: Outbox(self._limits), "websocket": self._meet}
-        engine.on("connect", partial(self._begin, engine.handlers["connect"]))
+        self._connect: Callable[..., Any] = engine.handlers["connect"]
+        self._opening = '0{"sid":"%s",' + json.dumps(self._describe(), separators=(",", ":"))[1:]
+        engine.on("connect", self._begin)
         engine.on("message", Guard(engine, engine.handlers["message"]))
         engine.on("disconnect", partial(self._end, engine.handlers["disconnect"]))
 
@@ -54,19 +69,44 @@ class Transport:
             green.sleep(SWEEP_SECONDS)
             self._sweep()
 
+    @property
+    def has_room(self) -> bool:
+        return self._site.open < self._most
+
+    def let_in(self, connection: socket.socket, answer: bytes, who: Mapping[str, str], data: bytes) -> None:
+        """A new client whose plain handshake is answered by ``answer``, without engineio's part in it.
+
+        ``who``: what may say who is asking, as WSGI names it. ``data``: what the client has said already.
+        """
+        engine = self._engine
+        sid = engine.generate_id()
+        engine.sockets[sid] = client = EngineSocket(engine, sid)
+        client.last_ping = None
+        self._connect(sid, {**self._environ, **who} if who else self._environ)
+        Websocket(self._site, client, connection).open(answer + frame(self._opening % sid), data)
+
     def forget_handshake(self, client: Any) -> None:
         """Whose it is, is known: what the handshake carried is not needed any more."""
-        environ = self._sockets.environ.get(client.sid)
-        if environ is not None and environ is not self._signed_in:
-            if not self._signed_in:
-                known = {"HTTP_ORIGIN", "HTTP_COOKIE", "HTTP_AUTHORIZATION", "REMOTE_ADDR", "QUERY_STRING"}
-                self._signed_in.update((key, environ[key]) for key in KEPT if key in environ and key not in known)
-            self._sockets.environ[client.sid] = self._signed_in
+        if client.sid in self._sockets.environ:
+            self._sockets.environ[client.sid] = self._environ
 
-    def _begin(self, connect: Callable[..., Any], sid: str, environ: WSGIEnvironment) -> Any:
+    def sign_in_by(self, sign_in: SignIn) -> None:
+        self._site.sign_in = sign_in
+
+    def _describe(self) -> dict[str, Any]:
+        """What engineio tells a client that comes by websocket, besides its id."""
+        engine = self._engine
+        return {
+            "upgrades": [],
+            "pingTimeout": int(engine.ping_timeout * 1000),
+            "pingInterval": int(engine.ping_interval + engine.ping_interval_grace_period) * 1000,
+            "maxPayload": engine.max_http_buffer_size,
+        }
+
+    def _begin(self, sid: str, environ: WSGIEnvironment) -> Any:
         if parse_qs(environ.get("QUERY_STRING", "")).get("transport", [""])[0] == "websocket":  # as engineio reads it
             self._engine.sockets[sid].last_ping = None  # engineio's own pings need a green thread each
-        return connect(sid, {key: environ[key] for key in KEPT if key in environ})
+        return self._connect(sid, {key: environ[key] for key in KEPT if key in environ})
 
     def _end(self, disconnect: Callable[..., Any], sid: str, reason: str) -> None:
         self._engine.sockets.pop(sid, None)
@@ -80,15 +120,15 @@ class Transport:
             answer = accept(environ)
             if client.upgrading:  # a second one beside it would mix two sockets' bytes
                 raise NotAWebsocket("400 Bad Request")
-            if self._site.open >= self._most:
+            if not self.has_room:
                 raise NotAWebsocket("503 Service Unavailable", ("Retry-After", "5"))
         except NotAWebsocket as refusal:
             if not client.connected:
                 client.close(wait=False, abort=True)
             start_response(refusal.status, refusal.headers)
             return ()
-        Websocket(self._site, client, green.take_socket(environ)).open(answer)
-        green.leave_unanswered()
+        connection, data = green.take_socket(environ)
+        Websocket(self._site, client, connection).open(answer, data)
         return ()  # engineio takes lists for packets
 
     def _sweep(self) -> None:

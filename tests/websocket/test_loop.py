@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 from engineio.packet import Packet
+from flask import Flask
 
 from services.websocket import green
 from services.websocket.carrier import Site, Websocket
 from services.websocket.heartbeat import Heartbeat
 from services.websocket.outbox import Limits, Outbox
 from services.websocket.transport import Transport
+from services.websocket.watch import Watch
 from tests.websocket.frames import frame
 
 Pair = tuple[socket.socket, socket.socket]
@@ -71,7 +73,7 @@ def test_one_that_fails_loses_its_own_socket_and_no_other(pairs: list[Pair]) -> 
         raise KeyError
 
     def work() -> None:
-        watch = green.Watch()
+        watch = Watch()
         watch.add(broken, fail)
         watch.add(sound, lambda _: heard.append(sound.recv(10)))
         to_broken.send(b"x")
@@ -90,7 +92,7 @@ def test_of_two_who_say_much_at_once_each_gets_turns(pairs: list[Pair]) -> None:
 
     def work() -> None:
         engine = SimpleNamespace(ping_interval=25, ping_timeout=20, reason=SimpleNamespace())
-        site = Site(engine, Heartbeat(25), 65_536)
+        site = Site(engine, Heartbeat(25), 65_536, Watch())
         for client, (ours, theirs) in zip(clients, pairs, strict=True):
             theirs.send(b"".join(frame(b"4%d" % n) for n in range(50)))
             Websocket(site, client, ours).open(b"hello")
@@ -118,6 +120,6 @@ def test_one_that_polls_and_fails_keeps_no_other_from_being_looked_at() -> None:
         "gone": SimpleNamespace(closed=True),
     }
     engine = SimpleNamespace(ping_interval=25, max_http_buffer_size=1, sockets=sockets)
-    Transport(SimpleNamespace(eio=engine), Limits(1, 1), 1)._sweep()
+    Transport(SimpleNamespace(eio=engine), Limits(1, 1), 1, Flask("x"))._sweep()
     assert looked_at == [1]
     assert list(sockets) == ["broken", "sound"]

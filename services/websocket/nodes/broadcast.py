@@ -50,6 +50,8 @@ log = structlog.get_logger()
 class EveryNode:
     """``install`` has it find its place before clients are let in, and read from then on."""
 
+    waits = True
+
     def __init__(self, settings: WebsocketSettings, connections: Connections, sessions: Sessions) -> None:
         self._connections, self._sessions = connections, sessions
         reading = connect_redis(settings, read_seconds=BLOCK_SECONDS + READ_SECONDS)

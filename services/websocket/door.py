@@ -1,0 +1,92 @@
+"""Lets clients in, and answers those at once that want what most want, without a green thread for any of them.
+
+These are the handshakes of new websockets (welcome.py) and plain deliveries (short_road.py). Whoever asks for anything
+else, or in an unusual way, or in halves, is handed over to the server's loop with what was read so far, and comes back
+after the answer: what there is to say of such requests is said in one place.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from services.websocket import green
+from services.websocket.short_road import DeliverRoad
+from services.websocket.visit import Visit
+from services.websocket.watch import READ, Watch
+from services.websocket.welcome import Welcome
+
+ACCEPTS_A_TURN = 16  # of a crowd that comes at once
+PAUSE_SECONDS = 0.05  # while the system has no descriptor for a client
+SWEEP_SECONDS = 5.0
+CLOSE_SECONDS = 0.02
+
+
+class Door:
+    """``listening`` is plain and non-blocking.
+
+    ``most_files``: clients that would take the process past so many descriptors are hung up on. A new descriptor is the
+    lowest that is free, so its number tells how many are taken.
+    """
+
+    def __init__(self, listening: socket.socket, watch: Watch, road: DeliverRoad, welcome: Welcome) -> None:
+        self.listening, self.watch, self.road, self.welcome = listening, watch, road, welcome
+        self.most_files = sys.maxsize
+        self.visits: set[Visit] = set()
+        self.closing = False
+        self._stopped = False
+
+    def open(self, hand_over: Callable[[socket.socket, Any, bytes], None]) -> None:
+        self.hand_over = hand_over
+        self._look_out(True)
+        green.spawn(self._sweep)
+
+    def take_back(self, connection: socket.socket, address: Any, data: bytes) -> None:
+        Visit(self, connection, address).begin(data)
+
+    def stop(self) -> None:
+        self._look_out(False)
+        self._stopped = True
+        with suppress(OSError):
+            self.listening.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.closing = True
+        self._end_silent(float("inf"))
+        while self.visits:
+            green.sleep(CLOSE_SECONDS)
+
+    def _accept(self, _events: int) -> None:
+        for _ in range(ACCEPTS_A_TURN):
+            try:
+                client, address = self.listening.accept()
+            except (BlockingIOError, ConnectionError):  # nobody, or one that hung up in the queue
+                return
+            except OSError:
+                self._look_out(False)  # else it would be told of the same one again and again
+                green.call_later(PAUSE_SECONDS, self._look_out, True)
+                return
+            if client.fileno() >= self.most_files:
+                client.close()
+                continue
+            client.setblocking(False)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            Visit(self, client, address).begin()
+
+    def _look_out(self, wanted: bool) -> None:
+        if not self._stopped:
+            before, interest = (0, READ) if wanted else (READ, 0)
+            self.watch.change(self.listening, before, interest, self._accept)
+
+    def _sweep(self) -> None:
+        while True:
+            green.sleep(SWEEP_SECONDS)
+            self._end_silent(time.monotonic())
+
+    def _end_silent(self, now: float) -> None:
+        for visit in [visit for visit in self.visits if visit.until < now and not visit.busy]:
+            visit.end()

@@ -1,0 +1,83 @@
+"""One selector for all connections, in one green thread."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from services.websocket import green
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+# A crowd that comes at once is let in by a few at a time: requests and everybody else get their turns in between.
+CALLBACKS_A_TURN = 16
+
+log = structlog.get_logger()
+_watches: dict[Any, Watch] = {}  # by the green thread that does it
+
+
+def rest() -> None:
+    """Everybody else's turn. Where a callback rests, its watch goes on meanwhile in another green thread."""
+    watch = _watches.get(green.current())
+    if watch is not None:
+        watch.begin()
+    green.sleep(0)
+
+
+class Watch:
+    """Calls back for each of many sockets that has something to read, or room again, in one green thread for all.
+
+    Its selector (epoll, kqueue) is a single descriptor for the server's loop. Callbacks may ``rest``, and must not wait
+    otherwise; one whose socket was removed a moment ago may still come. One that raises loses its socket, which costs
+    no other.
+    """
+
+    def __init__(self) -> None:
+        self._selector: Any = None
+        self._watching: Any = None  # the green thread that does
+
+    def add(self, connection: socket.socket, ready: Callable[[int], None]) -> None:
+        """``ready`` is called with READ, for now."""
+        self.change(connection, 0, READ, ready)
+
+    def change(self, connection: socket.socket, before: int, interest: int, ready: Callable[[int], None]) -> None:
+        """``before`` and ``interest`` are sums of READ and WRITE; 0 removes it, and comes before its closing."""
+        if self._selector is None:
+            self._selector = green.plain_selectors.DefaultSelector()
+            self._readable = green.Readable(self._selector.fileno())
+            self.begin()
+        if not interest:
+            self._selector.unregister(connection.fileno())
+        elif not before:
+            self._selector.register(connection.fileno(), interest, ready)
+        else:
+            self._selector.modify(connection.fileno(), interest, ready)
+
+    def begin(self) -> None:
+        """In a green thread of its own; whoever did it before ends after the callback it is in."""
+        _watches.pop(self._watching, None)
+        self._watching = green.spawn(self._run)
+        _watches[self._watching] = self
+
+    def _run(self) -> None:
+        done = 0
+        while True:
+            found = self._selector.select(0)
+            if not found:
+                self._readable.wait()
+            for key, events in found:
+                try:
+                    key.data(events)
+                except Exception:
+                    log.exception("bug")
+                    with suppress(KeyError, ValueError, OSError):
+                        self._selector.unregister(key.fd)
+                if green.current() is not self._watching:
+                    return  # it rested; what else was found is found again
+                done += 1
+                if done % CALLBACKS_A_TURN == 0:
+                    green.sleep(0)
