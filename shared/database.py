@@ -31,12 +31,21 @@ class OutcomeUnknown(Unavailable):
     """The connection broke after the call was sent: it may or may not have been committed."""
 
 
+class TookTooLong(Unavailable):
+    """The call was given up after its time limit: nothing was written."""
+
+    code, message = "busy", "That takes too long at the moment. Ask for less, or try again."
+
+
 class Database(Protocol):
     def call(self, function: str, /, **arguments: Any) -> Any:
         """Raises DatabaseRefusal (the function said no), Contention, OutcomeUnknown or Unavailable."""
 
-    def read(self, function: str, /, **arguments: Any) -> bytes:
-        """The same answer as JSON, for whoever only passes it on."""
+    def read(self, function: str, seconds: float | None = None, /, **arguments: Any) -> bytes:
+        """The same answer as JSON, for whoever only passes it on.
+
+        ``seconds``: a limit for this call, which the function has for PostgREST too. Raises TookTooLong then.
+        """
 
     def close(self) -> None:
         """Gives the connections back."""

@@ -8,7 +8,7 @@ import select
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ import structlog
 from psycopg import sql
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from shared.database import NOT_ANSWERING, NOT_MIGRATED, OutcomeUnknown, refusal
+from shared.database import NOT_ANSWERING, NOT_MIGRATED, OutcomeUnknown, TookTooLong, refusal
 from shared.errors import Malformed, Unavailable
 from shared.postgres_calls import Connection, Statement, ask, ask_plainly
 
@@ -54,19 +54,22 @@ class PostgresDatabase:
         answer = self._ask(function, arguments)
         return None if answer is None else orjson.loads(answer)
 
-    def read(self, function: str, /, **arguments: Any) -> bytes:
-        return self._ask(function, arguments) or b"null"
+    def read(self, function: str, seconds: float | None = None, /, **arguments: Any) -> bytes:
+        return self._ask(function, arguments, seconds) or b"null"
 
-    def _ask(self, function: str, arguments: dict[str, Any]) -> bytes | None:
+    def _ask(self, function: str, arguments: dict[str, Any], seconds: float | None = None) -> bytes | None:
         statement = self._statement(function, tuple(arguments))
         sent = False
         try:
             with self._connections.one() as connection:
                 sent = True
-                return self._ask_one(connection, statement, tuple(arguments.values()))
+                with nullcontext() if seconds is None else _limited(connection, seconds):
+                    return self._ask_one(connection, statement, tuple(arguments.values()))
         except PoolTimeout as error:
             raise Unavailable(NOT_ANSWERING) from error
         except psycopg.Error as error:
+            if seconds is not None and isinstance(error, psycopg.errors.QueryCanceled):
+                raise TookTooLong(retry_after_seconds=1) from error
             raise _translate(error, sent) from error
         except UnicodeEncodeError as error:  # a lone surrogate: no schema of ours lets one through
             raise Malformed() from error
@@ -142,6 +145,17 @@ class _Connections:
 
     def close(self) -> None:
         self._pool.close()
+
+
+@contextmanager
+def _limited(connection: psycopg.Connection, seconds: float) -> Iterator[None]:
+    """A time limit of one transaction: no pooler hands it on to somebody else. psycopg's own would, after a failure,
+    forget what is prepared on the connection."""
+    connection.pgconn.exec_(b"begin; set local statement_timeout = %d" % round(seconds * 1000))
+    try:
+        yield
+    finally:
+        connection.pgconn.exec_(b"commit")  # of what failed, a rollback
 
 
 def _check_alive(connection: psycopg.Connection) -> None:

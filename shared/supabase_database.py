@@ -14,7 +14,7 @@ import structlog
 from postgrest.exceptions import APIError
 from supabase import Client, ClientOptions, create_client
 
-from shared.database import NOT_ANSWERING, NOT_MIGRATED, OutcomeUnknown, refusal
+from shared.database import NOT_ANSWERING, NOT_MIGRATED, OutcomeUnknown, TookTooLong, refusal
 from shared.errors import Malformed, Unavailable
 
 ANSWER_SECONDS = 10.0  # a call that runs on after that is known by its ids when it is repeated
@@ -23,6 +23,7 @@ NEVER_RAN = ("PGRST000", "PGRST002", "PGRST003", "429")
 """No connection to the database, none free in time, too many at the door (PostgREST, "Errors", group 0)."""
 MAY_HAVE_RUN = ("57", "08", "PGRST001")
 """57014 and 57P01 among them; PGRST001 is a connection that broke, perhaps while committing."""
+CANCELLED = "57014"
 NOT_LET_IN = ("42501", "PGRST3")
 POSTGREST = re.compile(r"PGRST\w+|[0-9A-Z]{5}")
 """What PostgREST calls an error: its own codes and SQLSTATEs. A gateway's answer has none, or another."""
@@ -66,8 +67,14 @@ class SupabaseDatabase:
             raise OutcomeUnknown(NOT_ANSWERING)
         return answer
 
-    def read(self, function: str, /, **arguments: Any) -> bytes:
-        return json.dumps(self.call(function, **arguments), ensure_ascii=False, separators=(",", ":")).encode()
+    def read(self, function: str, seconds: float | None = None, /, **arguments: Any) -> bytes:
+        try:
+            answer = self.call(function, **arguments)
+        except OutcomeUnknown as error:
+            if seconds is not None and getattr(error.__cause__, "code", None) == CANCELLED:
+                raise TookTooLong(retry_after_seconds=1) from error.__cause__
+            raise
+        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
     def close(self) -> None:
         with self._lock:

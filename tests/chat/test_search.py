@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+import psycopg
+
 from services.chat.search.indexer import Indexer
 from tests.chat.conftest import ChatApp
 
@@ -90,3 +92,13 @@ def test_whatever_is_asked_is_only_text(app: ChatApp) -> None:
         assert len(search(app, app.ben, q=q)["matches"]) == 1, q
     for q in ("\\", "%", "_", "<->"):
         assert app.call(app.ben, "GET", "/search", query_string={"q": q}).status_code == 422, q
+
+
+def test_a_search_that_takes_too_long_is_busy_and_says_when_to_come_again(app: ChatApp, owner_url: str) -> None:
+    app.send(app.ann, to=str(app.ben.id), content="a whale")
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("lock table public.message_words in access exclusive mode")
+        answer = app.call(app.ann, "GET", "/search?q=whale")
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "busy")
+        assert answer.headers["Retry-After"] == "1"
+    assert len(app.call(app.ann, "GET", "/search?q=whale").get_json()["matches"]) == 1

@@ -22,7 +22,7 @@ class Slow:
             raise Unavailable()
         return {"more": True}
 
-    def read(self, function: str, /, **arguments: Any) -> bytes:
+    def read(self, function: str, seconds: float | None = None, /, **arguments: Any) -> bytes:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ class Outbox:
     def call(self, function: str, /, **arguments: Any) -> Any:
         self.calls.append((function, arguments["ids"]))
 
-    def read(self, function: str, /, **arguments: Any) -> bytes:
+    def read(self, function: str, seconds: float | None = None, /, **arguments: Any) -> bytes:
         raise NotImplementedError
 
     def close(self) -> None: ...
