@@ -101,16 +101,23 @@ class Connections:
         """True when it is the person's first."""
         self._by_id[connection.id] = connection
         self._join(self._by_session, connection.caller.session_id, connection)
-        first = self._join(self._by_user, connection.caller.user_id.bytes, connection)
-        self._note_outboxes(connection.caller.user_id.bytes)
+        person = connection.caller.user_id.bytes
+        first = self._join(self._by_user, person, connection)
+        self._outboxes[person] = (*self._outboxes.get(person, ()), connection.outbox)
+        self._groups.forget()
         return first
 
     def remove(self, connection: Connection) -> bool:
         """True when it was the person's last."""
         del self._by_id[connection.id]
         self._leave(self._by_session, connection.caller.session_id, connection)
-        last = self._leave(self._by_user, connection.caller.user_id.bytes, connection)
-        self._note_outboxes(connection.caller.user_id.bytes)
+        person = connection.caller.user_id.bytes
+        last = self._leave(self._by_user, person, connection)
+        if last:
+            del self._outboxes[person]
+        else:
+            self._outboxes[person] = tuple(one.outbox for one in self._by_user[person])
+        self._groups.forget()
         return last
 
     def renew(self, connection: Connection, caller: Caller) -> None:
@@ -119,18 +126,12 @@ class Connections:
         connection.caller, connection.warned = caller, False
         self._join(self._by_session, caller.session_id, connection)
 
-    def _note_outboxes(self, person: bytes) -> None:
-        self._groups.forget()
-        if person in self._by_user:
-            self._outboxes[person] = tuple(connection.outbox for connection in self._by_user[person])
-        else:
-            del self._outboxes[person]
-
     @staticmethod
     def _join(index: dict[Key, tuple[Connection, ...]], key: Key, connection: Connection) -> bool:
         """True for the first. Tuples, because nearly everybody has one client, and they are read far more often."""
-        index[key] = (*index.get(key, ()), connection)
-        return len(index[key]) == 1
+        there: tuple[Connection, ...] = index.get(key, ())
+        index[key] = (*there, connection)
+        return not there
 
     @staticmethod
     def _leave(index: dict[Key, tuple[Connection, ...]], key: Key, connection: Connection) -> bool:

@@ -56,7 +56,7 @@ class Door:
 
     def close(self) -> None:
         self.closing = True
-        self._end_silent(float("inf"))
+        self.end_silent(float("inf"))
         while self.visits:
             green.sleep(CLOSE_SECONDS)
 
@@ -85,8 +85,9 @@ class Door:
     def _sweep(self) -> None:
         while True:
             green.sleep(SWEEP_SECONDS)
-            self._end_silent(time.monotonic())
+            self.end_silent(time.monotonic())
 
-    def _end_silent(self, now: float) -> None:
+    def end_silent(self, now: float) -> None:
+        """Those who have said nothing for too long by ``now`` (monotonic)."""
         for visit in [visit for visit in self.visits if visit.until < now and not visit.busy]:
             visit.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import socket
 import time
@@ -48,6 +49,9 @@ def run(listening: socket.socket, settings: WebsocketSettings) -> None:
         raise SystemExit(f"websocket: {error}") from None
     for start in app.extensions["pulse.starts"]:
         green.spawn(start)
+
+    gc.collect()
+    gc.freeze()  # what is here stays: each look for garbage would begin with it
 
     def drain() -> None:
         log.info("stopping")

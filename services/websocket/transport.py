@@ -23,6 +23,7 @@ from services.websocket.carrier import MESSAGES_A_CLIENT, MESSAGES_SECONDS, Floo
 from services.websocket.frames import frame
 from services.websocket.handshake import NotAWebsocket, accept
 from services.websocket.heartbeat import Heartbeat
+from services.websocket.members import make_id
 from services.websocket.outbox import Limits, Outbox
 from services.websocket.watch import Watch
 
@@ -79,7 +80,7 @@ class Transport:
         ``who``: what may say who is asking, as WSGI names it. ``data``: what the client has said already.
         """
         engine = self._engine
-        sid = engine.generate_id()
+        sid = make_id()
         engine.sockets[sid] = client = EngineSocket(engine, sid)
         client.last_ping = None
         self._connect(sid, {**self._environ, **who} if who else self._environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -13,11 +14,16 @@ from engineio.packet import Packet
 from flask import Flask
 
 from services.websocket import green
+from services.websocket.broadcast import OnlyHere
 from services.websocket.carrier import Site, Websocket
+from services.websocket.connections import Connections
+from services.websocket.door import Door
 from services.websocket.heartbeat import Heartbeat
 from services.websocket.outbox import Limits, Outbox
+from services.websocket.short_road import DeliverRoad
 from services.websocket.transport import Transport
-from services.websocket.watch import Watch
+from services.websocket.watch import Watch, rest
+from shared.caller import Caller, Identity
 from tests.websocket.frames import frame
 
 Pair = tuple[socket.socket, socket.socket]
@@ -84,6 +90,72 @@ def test_one_that_fails_loses_its_own_socket_and_no_other(pairs: list[Pair]) -> 
 
     in_a_loop(work)
     assert (heard, len(fails)) == ([b"1", b"2"], 1)
+
+
+def test_while_one_callback_rests_the_others_get_their_turns(pairs: list[Pair]) -> None:
+    heard: list[str] = []
+    (busy, to_busy), (other, to_other) = pairs
+
+    def write_much(_: int) -> None:
+        busy.recv(10)
+        to_other.send(b"x")
+        for _ in range(500):
+            rest()
+            if heard:
+                break
+        heard.append("busy")
+
+    def hear(_: int) -> None:
+        other.recv(10)
+        heard.append("other")
+
+    def work() -> None:
+        watch = Watch()
+        watch.add(busy, write_much)
+        watch.add(other, hear)
+        for _ in range(3):
+            to_busy.send(b"x")
+            turn_until(lambda: "busy" in heard)
+            assert heard == ["other", "busy"]
+            heard.clear()
+
+    in_a_loop(work)
+
+
+def test_silence_at_the_door_ends_when_it_always_did() -> None:
+    given: list[socket.socket] = []
+    wire = b"POST /deliver HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
+    whole = wire + b"Authorization: Bearer ours\r\n\r\n"
+
+    def work() -> None:
+        listening = green.listen("127.0.0.1", 0, 5)
+        place = listening.getsockname()
+        watch = Watch()
+        road = DeliverRoad(Identity(NobodysTokens(), (), "ours"), OnlyHere(Connections(), SimpleNamespace()))  # type: ignore[arg-type]
+        door = Door(listening, watch, road, SimpleNamespace(beginning=b"GET"))  # type: ignore[arg-type]
+        door.open(lambda connection, *_: given.append(connection))
+        silent, half = (green.plain_sockets.create_connection(place) for _ in range(2))
+        half.send(whole)
+        turn_until(lambda: len(door.visits) == 2 and any(visit.until - time.monotonic() < 61 for visit in door.visits))
+        now = time.monotonic()
+        for seconds, left in ((50, 2), (62, 1), (74, 1), (76, 0)):
+            door.end_silent(now + seconds)
+            assert len(door.visits) == left
+        door.stop()
+        for made in (silent, half):
+            assert made.recv(1) == b""
+            made.close()
+        listening.close()
+
+    in_a_loop(work)
+    assert given == []
+
+
+class NobodysTokens:
+    def verify(self, token: str) -> Caller:  # noqa: ARG002 - the protocol has it
+        raise AssertionError
+
+    verify_at_once = verify
 
 
 def test_of_two_who_say_much_at_once_each_gets_turns(pairs: list[Pair]) -> None:
