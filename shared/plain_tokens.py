@@ -14,11 +14,16 @@ from typing import Any
 
 import jwt
 import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 # Three parts in base64url, the last of 64 bytes; its last character may only be one that an encoder writes.
 TOKEN = re.compile(r"(([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{85}[AQgw])")
 HEADER = frozenset({"alg", "kid", "typ"})  # what else may stand there (crit, b64) changes how a token is read
 JUDGED = frozenset({"nbf", "jti"})  # claims PyJWT looks at where they stand
+ES256 = ECDSA(SHA256())
 MOST_HEADERS = 16  # a provider writes one for each of its keys
 
 
@@ -40,8 +45,12 @@ class PlainTokens:
         key = self._keys.get(parts[2]) if parts is not None else None
         if parts is None or key is None:
             return None
-        if not key.Algorithm.verify(parts[1].encode(), key.key, urlsafe_b64decode(parts[4] + "==")):
-            raise jwt.InvalidSignatureError("Signature verification failed")
+        signature = urlsafe_b64decode(parts[4] + "==")
+        pair = encode_dss_signature(int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
+        try:
+            key.key.verify(pair, parts[1].encode(), ES256)
+        except InvalidSignature:
+            raise jwt.InvalidSignatureError("Signature verification failed") from None
         try:
             claims = orjson.loads(urlsafe_b64decode(parts[3] + "=="))
         except ValueError:

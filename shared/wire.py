@@ -5,7 +5,9 @@ Shapes and rules: docs/protocol.md. What comes in is strict (`Input`), what goes
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -19,7 +21,16 @@ Seq = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 def wire_time(seconds: float) -> str:
     """Unix seconds as the wire writes times."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    fraction, whole = math.modf(seconds)
+    micros = round(fraction * 1_000_000)
+    if not 0 <= micros < 1_000_000:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{_write_second(int(whole))}.{micros:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _write_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def check_text(value: str) -> str:
