@@ -6,6 +6,7 @@ import re
 import signal
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,7 +114,18 @@ def test_stopping_it_leaves_nothing_behind(pulse: Pulse) -> None:
 
 
 def find_node(pulse: Pulse) -> int:
-    return next(pid for pid, words in pulse.tree().items() if "services.websocket" in words)
+    """One that has clients: the balancer passes over a node that was too busy to answer it in time."""
+    nodes = [pid for pid, words in pulse.tree().items() if "services.websocket" in words]
+    return next(pid for pid in nodes if count_clients(pid) > 0)
+
+
+def count_clients(node: int) -> float:
+    environ = Path(f"/proc/{node}/environ").read_bytes().decode().split("\0")
+    port = next(word.removeprefix("PORT=") for word in environ if word.startswith("PORT="))
+    metrics = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    found = re.search(r"^pulse_socket_connections (\S+)$", metrics, re.MULTILINE)
+    assert found, metrics
+    return float(found[1])
 
 
 def all_hear(devices: list[Device], message: dict[str, Any]) -> bool:
