@@ -162,6 +162,7 @@ def test_another_method_or_a_body_is_left_to_the_ordinary_road(kept_road: Road) 
         assert not kept_road.road.take(Request(f"{method} /conversations", headers, b""), None)
     assert not kept_road.road.take(Request("GET /conversations", headers, b"{}"), None)
     assert kept_road.take("/conversations", headers)
+    assert kept_road.answer().status == 200
 
 
 def test_an_answer_leaves_one_line_in_the_log_without_what_was_asked(kept_road: Road) -> None:
@@ -184,7 +185,7 @@ def test_a_failure_is_told_in_the_contracts_shape_and_the_road_goes_on(road: Roa
         assert away.headers["Retry-After"] == ordinary.headers["Retry-After"]
         owner.execute(
             "create function public.list_changes(caller uuid, conversation_id uuid, after_seq bigint, page_limit "
-            "integer) returns jsonb language plpgsql as $$ begin return 1 / 0; end $$"
+            "integer) returns json language plpgsql as $$ begin return 1 / 0; end $$"
         )
         owner.execute("grant execute on function public.list_changes to service_role")
         assert road.take(path, headers)

@@ -256,3 +256,19 @@ def test_presence_is_shown_to_those_who_share_a_conversation(room: Room) -> None
     by_cho = room.database.call("list_presence", caller=room.cho.id, ids=asked)
     assert {row["user_id"] for row in by_ben} == {str(room.ann.id), str(room.ben.id)}
     assert by_cho == []
+
+
+def test_what_pages_show_is_what_events_show(room: Room, owner_url: str) -> None:
+    first, second, third = send(room, room.ann, 3)
+    reply = item(room.ben, room.id, '"\\ \t€😀', reply_to=first["id"])
+    assert room.database.call("send_messages", messages=[reply])["results"][0]["status"] == 201
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("update messages set content = 'edited', edited_at = now() where id = %s", [second["id"]])
+        owner.execute("update messages set content = null, deleted_at = now() where id = %s", [third["id"]])
+        owner.execute("update users set deleted_at = now(), email = null where id = %s", [room.cho.id])
+        for table, word in (("messages", "message"), ("users", "user")):
+            same = f"select t.id, write_{word}(t)::jsonb = wire_{word}(t) from {table} t"
+            assert {row[1] for row in owner.execute(same.encode()).fetchall()} == {True}
+    shown = history(room, room.ann)["messages"]
+    single = [room.database.call("get_message", caller=room.ann.id, message_id=one["id"]) for one in shown]
+    assert (shown, len(shown)) == (single, 4)
