@@ -177,6 +177,10 @@ def test_a_send_looks_everybody_and_everything_up_by_keys(explained: Explained) 
     answer, steps = explained.call("send_messages", times=1, messages=items)
     assert [result["status"] for result in answer["results"]] == [201, 201]
     assert [step for step in steps if rows(step) > 100] == []
+    answer, steps = explained.call("send_messages", times=1, messages=[{**items[1], "id": str(uuid4())}])
+    assert [result["status"] for result in answer["results"]] == [201]
+    assert len(steps) > 5
+    assert [step for step in steps if rows(step) > 100] == []
 
 
 def test_a_plan_that_reads_everything_or_sorts_a_conversation_is_found(explained: Explained) -> None:
