@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import structlog
+
 from services.websocket import green
 from services.websocket.short_road import DeliverRoad
 from services.websocket.visit import Visit
@@ -24,6 +26,8 @@ ACCEPTS_A_TURN = 16  # of a crowd that comes at once
 PAUSE_SECONDS = 0.05  # while the system has no descriptor for a client
 SWEEP_SECONDS = 5.0
 CLOSE_SECONDS = 0.02
+
+log = structlog.get_logger()
 
 
 class Door:
@@ -38,7 +42,7 @@ class Door:
         self.most_files = sys.maxsize
         self.visits: set[Visit] = set()
         self.closing = False
-        self._stopped = False
+        self._stopped, self._interest = False, 0
 
     def open(self, hand_over: Callable[[socket.socket, Any, bytes], None]) -> None:
         self.hand_over = hand_over
@@ -49,8 +53,8 @@ class Door:
         Visit(self, connection, address).begin(data)
 
     def stop(self) -> None:
-        self._look_out(False)
         self._stopped = True
+        self._look_out(False)
         with suppress(OSError):
             self.listening.shutdown(socket.SHUT_RDWR)
 
@@ -73,14 +77,19 @@ class Door:
             if client.fileno() >= self.most_files:
                 client.close()
                 continue
-            client.setblocking(False)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Visit(self, client, address).begin()
+            try:
+                client.setblocking(False)
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                Visit(self, client, address).begin()
+            except Exception:  # which must not cost all who come after it the door
+                log.exception("bug")
+                client.close()
 
     def _look_out(self, wanted: bool) -> None:
-        if not self._stopped:
-            before, interest = (0, READ) if wanted else (READ, 0)
-            self.watch.change(self.listening, before, interest, self._accept)
+        interest = READ if wanted and not self._stopped else 0
+        if interest != self._interest:
+            self.watch.change(self.listening, self._interest, interest, self._accept)
+            self._interest = interest
 
     def _sweep(self) -> None:
         while True:

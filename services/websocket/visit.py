@@ -85,7 +85,8 @@ class Visit:
             return
         self.busy = True
         road = self._door.road
-        if (road.waits and data.startswith(road.beginning)) or self._take_safely():
+        is_delivery = self._asked is not None or self._data.startswith(road.beginning)
+        if (road.waits and is_delivery) or self._take_safely():
             green.spawn(self._go_on)
         else:
             self._rest()
@@ -109,6 +110,7 @@ class Visit:
         except Exception:
             log.exception("bug")
             self.end()
+            self._connection.close()  # also where it was on its way to somebody else
             return False
 
     def _take(self) -> bool:

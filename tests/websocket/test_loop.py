@@ -20,7 +20,7 @@ from services.websocket.connections import Connections
 from services.websocket.door import Door
 from services.websocket.heartbeat import Heartbeat
 from services.websocket.outbox import Limits, Outbox
-from services.websocket.short_road import DeliverRoad
+from services.websocket.short_road import Asked, DeliverRoad
 from services.websocket.transport import Transport
 from services.websocket.watch import Watch, rest
 from shared.caller import Caller, Identity
@@ -149,6 +149,34 @@ def test_silence_at_the_door_ends_when_it_always_did() -> None:
 
     in_a_loop(work)
     assert given == []
+
+
+def test_a_delivery_that_waits_keeps_nobody_else_from_being_heard_however_it_came(pairs: list[Pair]) -> None:
+    bell = green.Bell()
+    heard: list[bytes] = []
+
+    def answer(_: Asked, body: bytes) -> bytes:
+        heard.append(body)
+        if len(heard) == 2:
+            bell.ring()
+        else:
+            bell.wait()
+        return b"done"
+
+    def work() -> None:
+        measure = lambda _: Asked(4, 8, "")  # noqa: E731
+        road = SimpleNamespace(waits=True, beginning=b"POST", measure=measure, answer=answer)
+        door = Door(pairs[0][0], Watch(), road, SimpleNamespace(beginning=b"GET"))  # type: ignore[arg-type]
+        for n, (ours, theirs) in enumerate(pairs):
+            theirs.send(b"POST")
+            door.take_back(ours, None, b"")
+            theirs.send(b"his%d" % n)
+            turn_until(lambda n=n: len(heard) > n)  # type: ignore[misc]
+        turn_until(lambda: not any(visit.busy for visit in door.visits))
+        assert [theirs.recv(10) for _, theirs in pairs] == [b"done", b"done"]
+
+    in_a_loop(work)
+    assert heard == [b"his0", b"his1"]
 
 
 class NobodysTokens:
