@@ -1,7 +1,7 @@
 """A short road for plain reads: from the worker's loop to one of a few threads and back, past gunicorn's and Flask's.
 
 What is answered is what the route's own view answers to the query its route declares; so nothing is said twice but what
-a plain request looks like. docs/decisions/0016.
+a plain request looks like. docs/decisions/0018.
 """
 
 from __future__ import annotations
