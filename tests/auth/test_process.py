@@ -20,7 +20,7 @@ import requests
 from ops.ports import find_free_port
 from tests.auth.conftest import AUTH_SECRET, PAGES, SERVICE_TOKEN
 
-SECONDS = 60
+SECONDS = 120
 
 
 @dataclass

@@ -99,8 +99,10 @@ class Process:
         self._end(with_signal)
 
     def pause(self) -> None:
-        """SIGSTOP: it holds its port and its connections, and does nothing."""
+        """SIGSTOP: it holds its port and its connections, and does nothing once this returns."""
         self._signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{self.pid}/stat")
+        eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", f"{self.name} being stopped")
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)

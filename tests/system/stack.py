@@ -57,7 +57,7 @@ class Stack:
         self.auth = self._make("auth", "services.auth", ports["auth"], **between, **stored, **sealing, **limits)
         self.chat = self._make("chat", "services.chat", ports["chat"], WORKERS="2", **sends, **between, **stored)
         self.websocket = self._make(
-            "websocket", "services.websocket", ports["websocket"], PRESENCE_GRACE_SECONDS="2", **between
+            "websocket", "services.websocket", ports["websocket"], PRESENCE_GRACE_SECONDS="3", **between
         )
         self.pages = self._make("pages", "frontend.server", ports["pages"], ready="/config.json")
         self.processes = [self.auth, self.chat, self.websocket]

@@ -36,7 +36,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 20.0, what: str = 
 QUICK_NODE = {
     "RESYNC_SPREAD_SECONDS": "0.5",
     "NODE_TTL_SECONDS": "2",
-    "PRESENCE_GRACE_SECONDS": "0.5",
+    "PRESENCE_GRACE_SECONDS": "2",  # a busy machine takes its time to bring somebody back within it
     "PRESENCE_GATHER_SECONDS": "0.1",
 }
 
@@ -88,7 +88,10 @@ class Service:
         self.process.wait(10)
 
     def pause(self) -> None:
+        """It does nothing once this returns."""
         self.process.send_signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", what="it is stopped")
 
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)

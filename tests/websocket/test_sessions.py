@@ -25,7 +25,7 @@ def ended(client: Client) -> bool:
 def test_a_session_expires_with_its_token_after_a_warning(
     connect: Connect, neighbours: Neighbours, ann: str, transport: str
 ) -> None:
-    client = connect(neighbours.sign(ann, seconds=3), transports=[transport], reconnect=True)
+    client = connect(neighbours.sign(ann, seconds=6), transports=[transport], reconnect=True)
     expiring = client.wait_for("session.expiring")
     assert list(expiring[0]) == ["expires_at"]
     assert client.wait_for("session.ended") == [{"reason": "expired", "reconnect": False}]
@@ -43,8 +43,8 @@ def test_long_before_its_end_a_session_is_not_warned(connect: Connect, neighbour
 def test_a_fresh_token_of_the_same_person_keeps_the_connection(
     service: Service, connect: Connect, neighbours: Neighbours, ann: str
 ) -> None:
-    end = time.time() + 4
-    client = connect(neighbours.sign(ann, seconds=4, session_id="old"))
+    end = time.time() + 6
+    client = connect(neighbours.sign(ann, seconds=6, session_id="old"))
     client.wait_for("session.expiring")
     answer = client.io.call("authenticate", {"token": neighbours.sign(ann, seconds=900)}, timeout=10)
     assert answer["ok"] is True
