@@ -35,10 +35,14 @@ class Door:
 
     ``most_files``: clients that would take the process past so many descriptors are hung up on. A new descriptor is the
     lowest that is free, so its number tells how many are taken.
+
+    ``services`` watches those that have brought a delivery: in ``watch`` the next one would wait until all of a crowd
+    that speaks at once are heard.
     """
 
     def __init__(self, listening: socket.socket, watch: Watch, road: DeliverRoad, welcome: Welcome) -> None:
         self.listening, self.watch, self.road, self.welcome = listening, watch, road, welcome
+        self.services = Watch()
         self.most_files = sys.maxsize
         self.visits: set[Visit] = set()
         self.closing = False
@@ -84,6 +88,8 @@ class Door:
             except Exception:  # which must not cost all who come after it the door
                 log.exception("bug")
                 client.close()
+            if self.watch.is_due:
+                return
 
     def _look_out(self, wanted: bool) -> None:
         interest = READ if wanted and not self._stopped else 0

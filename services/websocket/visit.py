@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 class Door(Protocol):
     watch: Watch
+    services: Watch
     road: DeliverRoad
     welcome: Welcome
     visits: set[Visit]
@@ -34,8 +35,8 @@ class Visit:
     nothing more of it is read."""
 
     __slots__ = (
-        "_address", "_asked", "_connection", "_data", "_door", "_here", "_unsent", "_watched", "busy",
-        "until",
+        "_address", "_asked", "_connection", "_data", "_door", "_here", "_unsent", "_watch", "_watched",
+        "busy", "until",
     )  # fmt: skip
 
     def __init__(self, door: Door, connection: socket.socket, address: Any) -> None:
@@ -43,6 +44,7 @@ class Visit:
         self._data: bytes | bytearray = b""
         self._asked: Asked | None = None  # of a delivery whose body is still coming
         self._unsent = b""
+        self._watch = door.watch
         self._here, self._watched, self.busy = True, False, False
         self.until = 0.0
 
@@ -144,6 +146,9 @@ class Visit:
             return False
         self._data, self._unsent = data[asked.end :], answer
         self._await(green.KEEPALIVE_SECONDS)
+        if self._watch is not self._door.services:
+            self._look_out(False)
+            self._watch = self._door.services
         self._send()
         return self._here and bool(self._unsent or self._data)
 
@@ -182,4 +187,4 @@ class Visit:
         if wanted != self._watched:
             self._watched = wanted
             before, interest = (0, READ) if wanted else (READ, 0)
-            self._door.watch.change(self._connection, before, interest, self._ready)
+            self._watch.change(self._connection, before, interest, self._ready)

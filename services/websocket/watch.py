@@ -1,9 +1,10 @@
-"""One selector for all connections, in one green thread."""
+"""One selector for many connections, in one green thread."""
 
 from __future__ import annotations
 
 import selectors
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -13,8 +14,8 @@ import structlog
 from services.websocket import green
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-# A crowd that comes at once is let in by a few at a time: requests and everybody else get their turns in between.
-CALLBACKS_A_TURN = 16
+# A crowd that comes at once is let in by a few at a time: deliveries and everybody else get their turns in between.
+TURN_SECONDS = 0.002
 
 log = structlog.get_logger()
 _watches: dict[Any, Watch] = {}  # by the green thread that does it
@@ -39,6 +40,7 @@ class Watch:
     def __init__(self) -> None:
         self._selector: Any = None
         self._watching: Any = None  # the green thread that does
+        self._until = 0.0
 
     def add(self, connection: socket.socket, ready: Callable[[int], None]) -> None:
         """``ready`` is called with READ, for now."""
@@ -57,6 +59,11 @@ class Watch:
         else:
             self._selector.modify(connection.fileno(), interest, ready)
 
+    @property
+    def is_due(self) -> bool:
+        """Its turn is over: a callback that could do more of the same had better come back for it."""
+        return time.monotonic() > self._until
+
     def begin(self) -> None:
         """In a green thread of its own; whoever did it before ends after the callback it is in."""
         _watches.pop(self._watching, None)
@@ -64,11 +71,12 @@ class Watch:
         _watches[self._watching] = self
 
     def _run(self) -> None:
-        done = 0
+        self._until = time.monotonic() + TURN_SECONDS
         while True:
             found = self._selector.select(0)
             if not found:
                 self._readable.wait()
+                self._until = time.monotonic() + TURN_SECONDS
             for key, events in found:
                 try:
                     key.data(events)
@@ -78,6 +86,6 @@ class Watch:
                         self._selector.unregister(key.fd)
                 if green.current() is not self._watching:
                     return  # it rested; what else was found is found again
-                done += 1
-                if done % CALLBACKS_A_TURN == 0:
+                if self.is_due:
                     green.sleep(0)
+                    self._until = time.monotonic() + TURN_SECONDS
