@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from selectors import EVENT_READ
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
 import structlog
@@ -61,6 +61,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         self._begun: dict[Any, _Begun] = {}
         self._on_the_road: set[Any] = set()  # connections whose request is being answered
         self._put_aside: set[Any] = set()  # of those, the ones that are not listened to meanwhile
+        self._slow: set[Any] = set()  # to whom not all of an answer could be sent yet
         self._in_threads: dict[Any, tuple[float, int]] = {}  # until when they may, and what is shut then
         self._looked_at = self._notified_at = self._full_until = float("-inf")
 
@@ -97,7 +98,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             return
         self.nr_conns += 1
         connection = TConn(self.cfg, client, address, listener.getsockname())
-        connection.set_timeout()
+        connection.timeout = time.monotonic() + REQUEST_SECONDS
         self.keepalived_conns.append(connection)
         self.poller.register(client, EVENT_READ, partial(self.on_client_socket_readable, connection))
 
@@ -110,6 +111,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             # More than one request at a time, or the client has left: it is its turn after the answer.
             self.poller.unregister(client)
             self._put_aside.add(connection)
+            return
+        if connection in self._slow:  # called in the round in which this began
             return
         if self.alive and self._take(connection, client):
             return
@@ -167,16 +170,41 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             sent = connection.sock.send(data)
         except BlockingIOError:
             sent = 0
-        connection.set_timeout()
-        if closes or sent < len(data):
+        if sent < len(data) or closes or put_aside:
             if not put_aside:
                 self.poller.unregister(connection.sock)
+            self._end_reply(connection, memoryview(data)[sent:], closes)
+        else:
+            connection.set_timeout()
+
+    def _end_reply(self, connection: Any, rest: memoryview, closes: bool) -> None:
+        """Of a connection that nobody listens to: the client reads slowly, is parted with, or may say more."""
+        if rest:
+            self._slow.add(connection)
+            connection.timeout = time.monotonic() + REQUEST_SECONDS
+            self.poller.register(connection.sock, EVENT_WRITE, partial(self._send_rest, connection, rest, closes))
+        elif closes:
             self.keepalived_conns.remove(connection)
-            sending = self.tpool.submit(_send_rest, connection, data[sent:], not closes)
-            sending.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
-        elif put_aside:
+            self._part(connection)
+        else:
+            connection.set_timeout()
             on_readable = partial(self.on_client_socket_readable, connection)
             self.poller.register(connection.sock, EVENT_READ, on_readable)
+
+    def _send_rest(self, connection: Any, rest: memoryview, closes: bool, client: Any) -> None:
+        try:
+            rest = rest[client.send(rest) :]
+        except BlockingIOError:
+            return
+        except OSError:  # the client has gone
+            self._leave(connection)
+            return
+        if rest:
+            self.poller.modify(client, EVENT_WRITE, partial(self._send_rest, connection, rest, closes))
+        else:
+            self.poller.unregister(client)
+            self._slow.discard(connection)
+            self._end_reply(connection, rest, closes)
 
     def enqueue_req(self, connection: Any) -> None:
         self._in_threads[connection] = time.monotonic() + REQUEST_SECONDS, socket.SHUT_RD
@@ -226,6 +254,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         with suppress(ValueError):
             self.keepalived_conns.remove(connection)
         self._begun.pop(connection, None)
+        self._slow.discard(connection)
         self.nr_conns -= 1
         connection.close()
 
@@ -245,6 +274,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         for connection in self.keepalived_conns:
             if connection not in self._on_the_road:
                 connection.timeout = min(connection.timeout, deadline)
+        for connection, (until, how) in self._in_threads.items():  # a request that is not whole is not waited for
+            self._in_threads[connection] = min(until, deadline), how
 
     def handle_error(self, _request: Any, client: Any, _address: Any, cause: BaseException) -> None:
         """The connection's last answer. gunicorn's own is HTML, and its log line quotes the address."""
@@ -257,13 +288,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         )
         with suppress(OSError):  # the client may have gone
             write_nonblock(client, head.encode() + body)
-
-
-def _send_rest(connection: Any, data: bytes, keeps: bool) -> bool:
-    """Waits for a client that reads slowly, as the ordinary road does. Whether the connection is kept."""
-    connection.sock.settimeout(REQUEST_SECONDS)
-    connection.sock.sendall(data)
-    return keeps
 
 
 def _as_app_error(cause: BaseException) -> AppError:

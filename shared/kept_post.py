@@ -95,10 +95,14 @@ class KeptPost:
             connection = self._connect()
             self._unsent = memoryview(self._request())
         try:
-            self._send_rest(connection)
-            return self._read(connection)
+            with suppress(BrokenPipeError, ConnectionResetError):  # what it refuses early, it may have said why
+                self._send_rest(connection)
+            answer = self._read(connection)
         except (BrokenPipeError, ConnectionResetError) as error:
             self._lose(error)
+        if self._unsent:
+            self._close()
+        return answer
 
     def _request(self) -> bytes:
         return b"%b%d\r\n\r\n%b" % (self._head, len(self._body), self._body)

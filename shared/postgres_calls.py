@@ -7,30 +7,44 @@ Postgres finds the types by the function's parameters; the answer is taken as th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 import psycopg
 from psycopg.errors import error_from_result
-from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.types.json import Jsonb
 
+# The statement is not known to the server, or is of a function that looked otherwise then, or went.
+OUTDATED = {b"26000", b"0A000", b"42883"}
+KNOWN = b"42P05"  # already prepared: by somebody else, behind a pooler that was not declared
+
 
 class Statement(NamedTuple):
-    """``select schema.function(…)``, with its values as ``$1`` for libpq and as ``%s`` for psycopg's cursors."""
+    """``select schema.function(…)``, with its values as ``$1`` for libpq and as ``%s`` for psycopg's cursors.
+
+    ``digest``, of the first, names it on the server: so a name means the same to everybody there.
+    """
 
     numbered: bytes
     marked: bytes
+    digest: bytes
+
+    @classmethod
+    def of(cls, numbered: bytes, marked: bytes) -> Statement:
+        return cls(numbered, marked, sha256(numbered).hexdigest()[:16].encode())
 
 
 class Connection(psycopg.Connection):
-    """``prepared``: names of statements by their text, of this connection alone."""
+    """``prepared``: names of statements; ``outdated``: how often those before them were given up."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.prepared: dict[bytes, bytes] = {}
+        self.prepared: set[bytes] = set()
+        self.outdated = 0
 
 
 def ask(connection: Connection, statement: Statement, values: Sequence[Any]) -> bytes | None:
@@ -38,15 +52,24 @@ def ask(connection: Connection, statement: Statement, values: Sequence[Any]) -> 
     written: list[Any] = [WRITERS.get(type(value), _leave)(value) for value in values]
     if _LEFT in written:
         return ask_plainly(connection, statement, values)
-    pgconn = connection.pgconn
-    name = connection.prepared.get(statement.numbered)
-    if name is None:
-        name = b"pulse_%d" % len(connection.prepared)
-        _check(pgconn.prepare(name, statement.numbered), ExecStatus.COMMAND_OK)
-        connection.prepared[statement.numbered] = name
-    result = pgconn.exec_prepared(name, written)  # waits in C, without Python's lock
+    result = _execute(connection, statement, written)
+    if result.error_field(DiagnosticField.SQLSTATE) in OUTDATED:  # a migration went by; nothing was done
+        connection.prepared.clear()
+        connection.outdated += 1
+        if connection.pgconn.transaction_status == TransactionStatus.IDLE:  # else the transaction is lost
+            result = _execute(connection, statement, written)
     _check(result, ExecStatus.TUPLES_OK)
     return result.get_value(0, 0)
+
+
+def _execute(connection: Connection, statement: Statement, written: list[Any]) -> PGresult:
+    name = b"pulse_%b_%d" % (statement.digest, connection.outdated)
+    if name not in connection.prepared:
+        prepared = connection.pgconn.prepare(name, statement.numbered)
+        if prepared.error_field(DiagnosticField.SQLSTATE) != KNOWN:
+            _check(prepared, ExecStatus.COMMAND_OK)
+        connection.prepared.add(name)
+    return connection.pgconn.exec_prepared(name, written)  # waits in C, without Python's lock
 
 
 def ask_plainly(connection: psycopg.Connection, statement: Statement, values: Sequence[Any]) -> bytes | None:

@@ -80,7 +80,7 @@ class PostgresDatabase:
     def _statement(self, function: str, names: tuple[str, ...]) -> Statement:
         key = (function, *names)
         if key not in self._statements:
-            self._statements[key] = Statement(
+            self._statements[key] = Statement.of(
                 self._write(function, [f"${n}" for n in range(1, len(names) + 1)], names),
                 self._write(function, ["%s"] * len(names), names),
             )

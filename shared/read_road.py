@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,14 +23,18 @@ from werkzeug.http import parse_cookie
 
 from shared.api import Route, check_shape
 from shared.caller import Caller, Identity
-from shared.errors import AppError
+from shared.database import NOT_ANSWERING
+from shared.errors import AppError, Unavailable
 from shared.logs import name_cause
 from shared.short_road import HEADERS, Replies, Reply, Request
 from shared.web import allow_origin, choose_request_id, name_pause, record
 
 THREADS = 4  # half of a process's database connections: sends keep theirs
 WAITING = 64  # more have the ordinary road's threads
-QUERY = re.compile(r"(?:[a-z_]+=[A-Za-z0-9_.:~-]+(?:&|$))*")  # nothing to be decoded, nothing empty
+WAIT_SECONDS = 5.0  # for a thread, as for a connection of the database
+LOOK_SECONDS = 1.0  # how often those that wait are looked through
+PAIR = r"[a-z_]+=[A-Za-z0-9_.:~-]+"  # nothing to be decoded, nothing empty
+QUERY = re.compile(rf"(?:{PAIR}(?:&{PAIR})*)?")
 
 log = structlog.get_logger()
 
@@ -56,7 +61,10 @@ class ReadRoad:
         self._app = app
         self._identity = identity
         self._reply: Callable[[Replies], None] = lambda _: None
+        self.wait_seconds = WAIT_SECONDS
         self._room = threading.Semaphore(WAITING)
+        self._waiting: deque[_Trip] = deque()
+        self._looked_at = time.monotonic()
         self._threads = ThreadPoolExecutor(THREADS, "reads")
 
     def open(self, reply: Callable[[Replies], None]) -> None:
@@ -84,18 +92,43 @@ class ReadRoad:
             return False
         request_id = choose_request_id(headers.get("X-Request-Id", ""))
         trip = _Trip(ticket, route, began, caller, query, request_id, headers.get("Origin"))
-        self._threads.submit(self._answer, trip)
+        self._waiting.append(trip)
+        self._threads.submit(self._answer_next)
         return True
 
     def set_out(self) -> None:
-        """None waits for another."""
+        """None waits for another; those that wait too long for a thread are given up."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        late = time.perf_counter() - self.wait_seconds
+        while (trip := self._next()) is not None:
+            if trip.began > late:
+                self._waiting.appendleft(trip)
+                return
+            self._answer(trip, self._give_up)
 
-    def _answer(self, trip: _Trip) -> None:
+    def _next(self) -> _Trip | None:
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+    def _answer_next(self) -> None:
+        trip = self._next()
+        if trip is not None:  # else it was given up
+            self._answer(trip, self._ask)
+
+    def _give_up(self, _trip: _Trip) -> bytes:
+        raise Unavailable(NOT_ANSWERING)
+
+    def _answer(self, trip: _Trip, ask: Callable[[_Trip], bytes]) -> None:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=trip.request_id)
         headers = {**HEADERS, "X-Request-Id": trip.request_id, **allow_origin(trip.origin, self._identity.origins)}
         try:
-            status, body = trip.route.status, self._ask(trip)
+            status, body = trip.route.status, ask(trip)
         except Exception as caught:
             error = caught if isinstance(caught, AppError) else AppError()
             if error is not caught:

@@ -13,7 +13,9 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import ParseException
 
+from shared.errors import BadRequest
 from shared.logs import configure_logs
 from shared.settings import Settings
 
@@ -39,7 +41,11 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn is published
 
     def load(self) -> Flask:
         # Imported here, in the worker: metrics choose at import whether they are summed over processes.
+        from shared.web import answer
+
         app: Flask = import_module(self._module).create_app(self._settings)
+        # A body whose chunks are no chunks is found out only where somebody reads it.
+        app.register_error_handler(ParseException, lambda _: answer(BadRequest()))
         start_background(app)
         return app
 

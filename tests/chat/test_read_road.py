@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from shared.read_road import WAITING, ReadRoad
+from shared.read_road import THREADS, WAITING, ReadRoad
 from shared.short_road import EXTENSION, Replies, Reply, Request
 from tests.chat.conftest import ChatApp, running_app
 from tests.conftest import Database
@@ -124,6 +125,8 @@ def test_a_list_goes_on_by_its_cursor(road: Road) -> None:
         "/chat/history?conversation_id={room}&limit=1&limit=2",
         "/chat/history?conversation_id={room}&limit=",
         "/chat/history?conversation_id={room}&limit",
+        "/chat/history?conversation_id={room}&",
+        "/chat/history?&conversation_id={room}",
         "/chat/history?conversation_id={room}&limit=%31",
         "/chat/history?conversation_id={room}&limit=1=1",
         "/chat/history?conversation_id={room};limit=1",
@@ -208,6 +211,31 @@ def test_more_than_can_wait_have_the_ordinary_road(road: Road, database: Databas
         owner.rollback()
     tickets = {road.replies.get(timeout=20)[0] for _ in range(taken)}
     assert tickets == set(range(WAITING))
+    road.road.set_out()  # nobody waits any more
+    assert road.replies.empty()
+    assert road.take("/conversations", headers)
+    assert road.answer().status == 200
+
+
+def test_who_waits_too_long_for_a_thread_is_told_to_come_again(road: Road, database: Database) -> None:
+    headers = road.headers(road.app.ann)
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("lock table public.conversations")
+        for ticket in range(THREADS + 2):
+            assert road.take("/conversations", headers, ticket)
+        while len(road.road._waiting) > 2:
+            pass
+        road.road._looked_at = float("-inf")
+        road.road.set_out()
+        assert road.replies.empty()  # they have not waited long
+        road.road.wait_seconds, road.road._looked_at = 0.0, float("-inf")
+        road.road.set_out()
+        late = [road.replies.get(timeout=20) for _ in range(2)]
+        assert {ticket for ticket, _ in late} == {THREADS, THREADS + 1}
+        for _, reply in late:
+            assert (reply.status, orjson.loads(reply.body)["code"]) == (503, "unavailable")
+        owner.rollback()
+    assert {road.replies.get(timeout=20)[1].status for _ in range(THREADS)} == {200}
     assert road.take("/conversations", headers)
     assert road.answer().status == 200
 

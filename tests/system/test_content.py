@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -231,3 +233,16 @@ def test_nothing_in_this_suite_was_a_bug_of_a_service(stack: Stack) -> None:
     for process in stack.processes:
         assert [entry for entry in process.log_entries() if entry["event"] == "bug"] == []
         assert "Traceback" not in process.log()
+
+
+def test_a_body_in_chunks_that_are_none_is_refused_in_the_contracts_shape(stack: Stack, room: Room) -> None:
+    for name, path in (("auth", "/auth/login"), ("chat", "/chat/send")):
+        place = urlsplit(stack.urls[name])
+        with socket.create_connection((place.hostname, place.port or 0), timeout=30) as connection:
+            connection.sendall(
+                f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {room.ann.token}\r\nConnection: close\r\n"
+                "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".encode()
+            )
+            said = b"".join(iter(lambda: connection.recv(65_536), b""))
+        assert b" 400 " in said.partition(b"\r\n")[0]
+        assert b"bad_request" in said

@@ -339,6 +339,20 @@ def test_a_request_thread_has_no_time(calls: Calls) -> None:
     assert after.heard == [(0, False), (0, False)]
 
 
+def test_whoever_is_sent_alone_waits_for_none_of_the_others(calls: Calls) -> None:
+    told = Told()
+    after = After(told)
+    batcher = Batcher(calls, told, after)
+    calls.poison = 1
+    for n in range(3):
+        batcher.submit(ROOM, {"n": n}, n)
+    batcher.set_out()
+    for _ in range(4):
+        assert after.came.acquire(timeout=10)
+    assert calls.batches == [[0, 1, 2], [0], [1], [2]]
+    assert after.heard == [(0, False)] * 3 + [(3, True)]
+
+
 def test_threads_that_take_their_time_afterwards_hold_up_no_lane(calls: Calls) -> None:
     told = Told()
     done = threading.Event()

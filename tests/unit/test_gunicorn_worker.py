@@ -54,9 +54,9 @@ class Road:
 
     def set_out(self) -> None: ...
 
-    def answer(self) -> None:
+    def answer(self, body: bytes = b"") -> None:
         taken, self.taken = self.taken, []
-        self.reply([(ticket, Reply(201, {}, request.body)) for ticket, request in taken])
+        self.reply([(ticket, Reply(201, {}, body or request.body)) for ticket, request in taken])
 
 
 class Loop:
@@ -224,6 +224,66 @@ def test_a_body_that_a_thread_waits_for_is_given_up(loop: Loop, data: bytes) -> 
     assert loop.hear(loop.connect(GET), b"fine")
 
 
+@pytest.mark.parametrize("next_request", ["before", "after"])
+def test_who_reads_slowly_holds_no_thread_and_gets_all_of_it(loop: Loop, next_request: str) -> None:
+    client = loop.connect(POST)
+    loop.until(lambda: loop.road.taken)
+    if next_request == "before":
+        client.sendall(GET)
+        loop.until(lambda: loop.worker._put_aside)
+    loop.road.answer(bytes(8 << 20))
+    loop.until(lambda: loop.worker._slow)
+    if next_request == "after":
+        client.sendall(GET)
+    assert not loop.worker._in_threads
+    assert loop.hear(loop.connect(GET), b"fine")
+    assert len(loop.hear(client, b"fine")) > 8 << 20
+    assert not loop.worker._slow
+
+
+def test_who_reads_nothing_or_goes_while_an_answer_is_written_is_left(loop: Loop) -> None:
+    for _ in range(2):
+        client = loop.connect(POST)
+        loop.until(lambda: loop.road.taken)
+        loop.road.answer(bytes(8 << 20))
+    loop.until(lambda: len(loop.worker._slow) == 2)
+    client.close()
+    loop.until(lambda: loop.worker.nr_conns == 1)
+    [deaf] = loop.worker._slow
+    deaf.timeout -= REQUEST_SECONDS
+    loop.until(lambda: loop.worker.nr_conns == 0)
+    assert not loop.worker._slow
+
+
+def test_the_last_answer_of_a_stopping_worker_is_sent_whole(loop: Loop) -> None:
+    client = loop.connect(POST)
+    loop.until(lambda: loop.road.taken)
+    loop.worker.alive = False
+    loop.road.answer(bytes(8 << 20))
+    assert len(loop.hear(client, b"")) > 8 << 20
+    client.close()
+    loop.until(lambda: loop.worker.nr_conns == 0)
+
+
+def test_a_stopping_worker_waits_for_no_request_that_is_not_whole(loop: Loop) -> None:
+    loop.worker.wsgi = answer_what_was_said
+    slow = loop.connect(CHUNKED)
+    loop.until(lambda: loop.worker._in_threads)
+    loop.worker.alive = False
+    loop.worker._cap_keepalive(time.monotonic())
+    loop.hear(slow, b"")
+    loop.until(lambda: not loop.worker.nr_conns)
+
+
+def test_who_has_not_said_a_word_is_left_sooner_than_who_is_kept(loop: Loop) -> None:
+    loop.connect(b"")
+    kept = loop.connect(GET)
+    assert loop.hear(kept, b"fine")
+    loop.until(lambda: len(loop.worker.keepalived_conns) == 2)
+    silent, known = sorted(connection.timeout - time.monotonic() for connection in loop.worker.keepalived_conns)
+    assert silent <= REQUEST_SECONDS < known
+
+
 def test_a_body_that_goes_on_is_read_to_its_end_and_the_connection_stays(loop: Loop) -> None:
     loop.worker.wsgi = answer_what_was_said
     client = loop.connect(CHUNKED)
@@ -282,7 +342,8 @@ def test_without_room_for_a_connection_the_others_are_served(loop: Loop) -> None
 
 
 def test_who_does_not_go_on_is_left(loop: Loop) -> None:
-    half, idle = loop.connect(GET[:-1]), loop.connect()
+    half, idle = loop.connect(GET[:-1]), loop.connect(GET)
+    assert loop.hear(idle, b"fine")
     loop.until(lambda: loop.worker._begun and loop.worker.nr_conns == 2)
     for connection in loop.worker.keepalived_conns:
         connection.timeout -= REQUEST_SECONDS

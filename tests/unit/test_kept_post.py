@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -86,6 +88,27 @@ def test_every_answer_means_what_it_means_to_the_service_client(said: list[bytes
                 return Unavailable
 
     assert outcome(True) == outcome(False)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_is_refused_before_all_of_it_came_is_refused(kept: bool) -> None:
+    """By both alike: the answer is there to be read when sending fails."""
+    said = answer("413 Content Too Large", b'{"code":"too_large"}', "Connection: close")
+    body = {"much": "x" * 20_000_000}
+
+    def refuse(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            client.recv(1_000)
+            client.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        refusing = pool.submit(refuse, listener)
+        client = ServiceClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "the token")
+        with pytest.raises(ServiceRefused) as refused:
+            post(KeptPost(client, "/deliver"), body) if kept else client.post("/deliver", body)
+        refusing.result(10)
+    assert (refused.value.status, refused.value.body) == (413, {"code": "too_large"})
 
 
 def test_half_a_head_accepts_nothing() -> None:

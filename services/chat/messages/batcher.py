@@ -234,6 +234,8 @@ class _Lane:
             except Exception as error:
                 waiting.error = error
                 return
+            finally:
+                self._after(False)  # the others of the batch may take seconds
 
     def _send_known(self, items: list[Item]) -> list[Result]:
         """Asks again where the first outcome is not known: the ids make that safe."""

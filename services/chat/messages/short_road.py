@@ -21,16 +21,10 @@ from services.chat.rate_limits import SendLimit
 from shared.caller import Identity
 from shared.errors import AppError
 from shared.logs import name_cause
-from shared.short_road import Replies, Reply, Request
+from shared.short_road import HEADERS, Replies, Reply, Request
 from shared.web import allow_origin, choose_request_id, name_pause, record
 
 ROUTES = {"POST /chat/send": "/chat/send", "POST /messages": "/messages"}
-HEADERS = {
-    "Content-Type": "application/json",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Vary": "Origin",
-}
 
 log = structlog.get_logger()
 
