@@ -66,13 +66,14 @@ class Websocket:
 
     __slots__ = (
         "_awaited", "_busy", "_client", "_count", "_ended", "_goodbye", "_heart", "_ignored", "_incoming", "_interest",
-        "_since", "_site", "socket",
+        "_is_new", "_since", "_site", "socket",
     )  # fmt: skip
 
     def __init__(self, site: Site, client: Any, socket: Any) -> None:
         self._site, self._client, self.socket = site, client, socket
         self._incoming = Incoming(site.most_bytes)
         self._awaited: str | None = None  # of the upgrade; None once this carries the client
+        self._is_new = True  # engineio has heard nothing of it yet
         self._busy = False  # a green thread has one of its messages
         self._goodbye = False  # our close frame was sent
         self._ignored = 0  # bytes that came since
@@ -229,7 +230,8 @@ class Websocket:
                 self._upgrade(data)
             elif data == ENGINE_PONG:
                 self._heart, self._client.last_ping = Heart.ANSWERED, None
-            elif data[:3] != CONNECT or not self._site.sign_in(self._client, data):
+            elif not (self._is_new and data[:3] == CONNECT and self._site.sign_in(self._client, data)):
+                self._is_new = False  # what it says next may depend on what becomes of this
                 packet: str | bytes = data
                 return packet
         return None

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from tests.websocket.clients import Client, RawClient
+from tests.websocket.frames import frame
 from tests.websocket.neighbours import Neighbours
 from tests.websocket.service import Service
 
@@ -130,3 +131,24 @@ def test_a_stock_client_can_send_binary_without_harm(
     client.io.emit("photo", b"\x00\x01")
     service.deliver([ann], ("resync", {}))
     client.wait_for("resync")
+
+
+@pytest.mark.parametrize(
+    ("packet", "opcode"),
+    [(b'40{"token"', 1), (b'451-["x",{"_placeholder":true,"num":0}]', 1), (b"44", 1), (b"40{}", 2)],
+    ids=["no JSON", "without its parts", "not a client's", "binary"],
+)
+def test_behind_a_packet_that_is_refused_nobody_is_let_in(
+    service: Service, connect_raw: ConnectRaw, neighbours: Neighbours, ann: str, ben: str, packet: bytes, opcode: int
+) -> None:
+    connect_raw(neighbours.sign(ben))  # the tokens' key is known from here on
+    client = connect_raw()
+    client.socket.sendall(frame(packet, opcode) + frame(f'40{{"token":"{neighbours.sign(ann)}"}}'.encode()))
+    assert not [said for said in client.read_all() if said.startswith(b"40")]
+    assert not [line for line in service.log() if line["event"] == "connected" and line["user_id"] == ann]
+
+
+def test_behind_one_that_means_nothing_it_is_let_in(connect_raw: ConnectRaw, neighbours: Neighbours, ann: str) -> None:
+    client = connect_raw()
+    client.socket.sendall(frame(b"9") + frame(f'40{{"token":"{neighbours.sign(ann)}"}}'.encode()))
+    assert client.read()[1].startswith(b'40{"sid":')

@@ -204,6 +204,29 @@ def test_of_two_who_say_much_at_once_each_gets_turns(pairs: list[Pair]) -> None:
     assert {who for who, _ in heard[:10]} == set(clients)
 
 
+def test_a_token_that_is_not_taken_at_once_is_looked_at_once_only_and_what_comes_behind_it_goes_its_way(
+    pairs: list[Pair],
+) -> None:
+    heard: list[Any] = []
+    looked_at: list[str] = []
+    client, (ours, theirs) = Client(heard), pairs[0]
+
+    def refuse(_: Any, packet: str) -> bool:
+        looked_at.append(packet)
+        return False
+
+    def work() -> None:
+        engine = SimpleNamespace(ping_interval=25, ping_timeout=20, reason=SimpleNamespace())
+        site = Site(engine, Heartbeat(25), 65_536, Watch())
+        site.sign_in = refuse
+        theirs.send(b"".join(frame(b"40{%d}" % n) for n in range(3)))
+        Websocket(site, client, ours).open(b"hello")
+        turn_until(lambda: len(heard) == 3)
+
+    in_a_loop(work)
+    assert looked_at == ["40{0}"]
+
+
 def test_one_that_polls_and_fails_keeps_no_other_from_being_looked_at() -> None:
     looked_at = []
 
