@@ -1,13 +1,15 @@
-"""Many who speak at once: those who bring something for the others need not wait until all are heard."""
+"""Many at once: those who bring something for them need not wait for all, and too many come in when there is room."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from tests.websocket.frames import frame
 from tests.websocket.neighbours import Neighbours
-from tests.websocket.service import Service
+from tests.websocket.service import Service, wait_until
 from tests.websocket.test_door import is_welcome, make_handshake, reach, read_frame
 from tests.websocket.test_short_road import ask, hear_one, make_body
 
@@ -38,3 +40,31 @@ def test_a_delivery_behind_a_crowd_on_a_connection_that_brought_one_before_comes
         first = [read_frame(made) for made in crowd]
     assert set(first) <= {b'42["read",{}]', b'42["resync",{}]'}
     assert first.count(b'42["read",{}]') < CROWD / 2  # only they were here before it
+
+
+@contextmanager
+def more_than_it_can_open(service: Service) -> Iterator[None]:
+    """Clients are in the queue for whom it has no descriptors left; at the end they hang up."""
+    folder = Path(f"/proc/{service.process.pid}/fd")
+    most = max(int(one.name) for one in folder.iterdir()) + 4
+    before = resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE, (most, before[1]))
+        for _ in range(most):
+            stack.enter_context(reach(service))
+        wait_until(lambda: len(list(folder.iterdir())) == most, what="none is left")
+        yield
+
+
+def test_without_descriptors_for_all_it_lets_them_in_when_there_are_some_again(make_service: MakeService) -> None:
+    service = make_service()
+    with more_than_it_can_open(service):
+        pass
+    assert service.get("/healthz").ok
+
+
+def test_told_to_stop_without_descriptors_it_ends_well(make_service: MakeService) -> None:
+    service = make_service()
+    with more_than_it_can_open(service):
+        assert service.terminate() == 0
+    assert [line["event"] for line in service.log()][-2:] == ["stopping", "stopped"]

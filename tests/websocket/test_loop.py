@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from services.websocket.heartbeat import Heartbeat
 from services.websocket.outbox import Limits, Outbox
 from services.websocket.short_road import Asked, DeliverRoad
 from services.websocket.transport import Transport
-from services.websocket.watch import Watch, rest
+from services.websocket.watch import READ, Watch, rest
 from shared.caller import Caller, Identity
 from tests.websocket.frames import frame
 
@@ -149,6 +150,29 @@ def test_silence_at_the_door_ends_when_it_always_did() -> None:
 
     in_a_loop(work)
     assert given == []
+
+
+def test_two_looks_at_the_queue_that_find_no_descriptor_left_end_neither_the_door_nor_its_watching() -> None:
+    def work() -> None:
+        listening = green.listen("127.0.0.1", 0, 5)
+        failures = [OSError(errno.EMFILE, "too many")] * 2
+
+        def accept() -> tuple[socket.socket, Any]:
+            if failures:
+                raise failures.pop()
+            return listening.accept()
+
+        queue = SimpleNamespace(fileno=listening.fileno, shutdown=listening.shutdown, accept=accept)
+        door = Door(queue, Watch(), SimpleNamespace(), SimpleNamespace())  # type: ignore[arg-type]
+        door.open(lambda *_: None)
+        for _ in range(2):  # the second begins where the first one rests
+            door._accept(READ)
+        with green.plain_sockets.create_connection(listening.getsockname()):
+            turn_until(lambda: door.visits)
+        door.stop()
+        listening.close()
+
+    in_a_loop(work)
 
 
 def test_a_delivery_that_waits_keeps_nobody_else_from_being_heard_however_it_came(pairs: list[Pair]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,12 @@ import requests
 
 from tests.engines import RedisServer
 from tests.websocket.clients import RawClient
-from tests.websocket.listeners import Listener, check_all_goes_on
+from tests.websocket.listeners import Listener, ask, check_all_goes_on
 from tests.websocket.neighbours import Neighbours
 from tests.websocket.service import QUICK_NODE, Service, wait_until
+from tests.websocket.test_door import reach
+from tests.websocket.test_short_road import ask as ask_raw
+from tests.websocket.test_short_road import hear_one, make_body
 
 ConnectRaw = Callable[..., RawClient]
 
@@ -75,6 +79,28 @@ def test_a_frozen_redis_holds_up_nobody_and_all_goes_on_when_it_thaws(
     check_all_goes_on(pair[1], listeners, ann)
     for listener in listeners:
         listener.hear("resync")
+
+
+def test_a_delivery_whose_body_comes_after_its_head_holds_up_nobody_while_redis_is_frozen(
+    pair: list[Service], nodes_redis: RedisServer, ann: str
+) -> None:
+    wire = ask_raw(make_body([ann], ("typing", {})))
+    head = wire.index(b"\r\n\r\n") + 4
+    with reach(pair[0]) as made:
+        made.sendall(wire[:head])
+        assert pair[0].get("/healthz").ok  # it has read the head by now
+        nodes_redis.pause()
+        try:
+            made.sendall(wire[head:])
+            answered = 0
+            while not select.select([made], [], [], 0)[0]:
+                assert pair[0].get("/healthz").ok
+                answered += 1
+            assert hear_one(made)[0] == 503
+        finally:
+            nodes_redis.resume()
+    assert answered > 2  # in the 2 s that Redis is waited for; one, if all else waited too
+    wait_until(lambda: ask(pair[0], ann, "typing") == 202)
 
 
 def test_a_redis_that_becomes_a_replica_is_as_good_as_away(
