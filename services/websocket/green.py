@@ -215,6 +215,9 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
         self.headers, self.close_connection = head, head.closes
         return True
 
+    def log_message(self, *_: object) -> None:
+        """The standard library would quote what it can't read, which may hold a token, in lines unlike the log's."""
+
     def _has_one_length(self) -> bool:
         """The loop takes the first of several: where the next request begins would be a matter of opinion."""
         if len(self.headers.get_all("Content-Length", ())) > 1:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from services.websocket import green
 from services.websocket.connections import Connection, Connections
 from services.websocket.frames import EXPIRED, SHUTTING_DOWN, SIGNED_OUT, Frame, encode_event
 from services.websocket.presence import Presence
@@ -35,12 +36,15 @@ class Sessions:
         self._presence, self._verifier, self._sockets = presence, verifier, sockets
         self._notice_seconds = settings.expiry_notice_seconds
         self._connect_seconds = settings.connect_timeout_seconds
+        self._stopping = False
         self._strangers: dict[str, float] = {}  # transports without a session, since when
 
     def open(self, connection: Connection) -> None:
         if self.connections.add(connection):
             self._presence.arrive(connection.caller.user_id)
         log.info("connected", **_describe(connection))
+        if self._stopping:  # once it knows that it is let in
+            green.spawn(connection.close_transport, SHUTTING_DOWN)
 
     def close(self, connection: Connection, reason: str) -> None:
         if self.connections.remove(connection):
@@ -80,7 +84,8 @@ class Sessions:
         self._close_strangers()
 
     def shut_down(self) -> None:
-        """Says so to everyone, and drops their transports."""
+        """Says so to everyone, also to those who still come, and drops their transports."""
+        self._stopping = True
         for connection in self.connections:
             connection.close_transport(SHUTTING_DOWN)
 

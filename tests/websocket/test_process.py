@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 
 from tests.websocket.clients import Client, RawClient
+from tests.websocket.frames import frame
 from tests.websocket.neighbours import SERVICE_TOKEN, Neighbours
 from tests.websocket.service import ROOT, Service, wait_until
 
@@ -68,6 +70,26 @@ def test_told_to_stop_it_says_so_to_everyone_and_ends_well(
     assert not [line for line in service.log() if line["level"] in ("error", "critical")]
 
 
+def test_who_signs_in_while_it_stops_is_told_so_too(
+    make_service: Callable[..., Service], connect_raw: Callable[..., RawClient], neighbours: Neighbours, ann: str
+) -> None:
+    service = make_service()
+    slow = connect_raw(neighbours.sign(ann), to=service, buffer_bytes=4_096)  # its last words are waited for
+    service.deliver([ann], *(("read", {"x": "x" * 10_000}) for _ in range(300)))
+    assert service.metric("pulse_socket_waiting_events") > 0
+    late = [(connect_raw(to=service), f'40{{"token":"{neighbours.sign(ann)}"}}') for _ in range(10)]
+    service.process.terminate()
+    wait_until(lambda: "stopping" in [line["event"] for line in service.log()])
+    for client, connect in late:
+        client.write(connect)
+    heard = [client.read_all() for client, _ in late]
+    assert service.process.wait(15) == 0
+    slow.close()
+    let_in = [said for said in heard if said[:1] and said[0].startswith(b'40{"sid":')]
+    assert let_in  # all, where they come within the 2 s that the slow one is waited for
+    assert {said[1] for said in let_in} == {b'42["session.ended",{"reason":"shutting_down","reconnect":true}]'}
+
+
 def test_clients_come_back_by_themselves_after_a_stop_and_after_a_kill(
     make_service: Callable[..., Service], connect: Connect, neighbours: Neighbours, ann: str
 ) -> None:
@@ -99,6 +121,9 @@ def test_tokens_never_reach_the_log(
     connect(token, to=service).io.call("authenticate", {"token": token + "x"}, timeout=10)
     for packet in (f'40{{"token":"{token}x"}}', f'42["{token}"', f"4{token}", token, f'40{{"token":"{token}'):
         connect_raw(to=service).write(packet)
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as made:  # without a handshake
+        made.sendall(frame(f'40{{"token":"{token}"}}'.encode(), key=bytes(4)) + b"\r\n\r\n")
+        assert b"400" in made.makefile("rb").read()
     wait_until(lambda: service.metric("pulse_socket_refused_total") >= 2)
     service.terminate()
     written = "\n".join(str(line) for line in service.log())
