@@ -107,6 +107,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         super().set_accept_enabled(enabled and time.monotonic() >= self._full_until)
 
     def on_client_socket_readable(self, connection: Any, client: Any) -> None:
+        if client.fileno() < 0:  # left in the round in which this had something to say
+            return
         if connection in self._on_the_road:
             # More than one request at a time, or the client has left: it is its turn after the answer.
             self.poller.unregister(client)
@@ -192,6 +194,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
             self.poller.register(connection.sock, EVENT_READ, on_readable)
 
     def _send_rest(self, connection: Any, rest: memoryview, closes: bool, client: Any) -> None:
+        if client.fileno() < 0:
+            return
         try:
             rest = rest[client.send(rest) :]
         except BlockingIOError:
@@ -239,6 +243,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
         self.keepalived_conns.append(connection)
 
     def _drain(self, connection: Any, client: Any) -> None:
+        if client.fileno() < 0:
+            return
         try:
             if client.recv(REQUEST_BYTES):
                 return

@@ -53,13 +53,18 @@ def ask(connection: Connection, statement: Statement, values: Sequence[Any]) -> 
     if _LEFT in written:
         return ask_plainly(connection, statement, values)
     result = _execute(connection, statement, written)
-    if result.error_field(DiagnosticField.SQLSTATE) in OUTDATED:  # a migration went by; nothing was done
+    if is_outdated(result):  # a migration went by; nothing was done
         connection.prepared.clear()
         connection.outdated += 1
         if connection.pgconn.transaction_status == TransactionStatus.IDLE:  # else the transaction is lost
             result = _execute(connection, statement, written)
     _check(result, ExecStatus.TUPLES_OK)
     return result.get_value(0, 0)
+
+
+def is_outdated(result: PGresult) -> bool:
+    """With a context, it is a bug inside a function that says so."""
+    return result.error_field(DiagnosticField.SQLSTATE) in OUTDATED and not result.error_field(DiagnosticField.CONTEXT)
 
 
 def _execute(connection: Connection, statement: Statement, written: list[Any]) -> PGresult:

@@ -106,6 +106,7 @@ class ReadRoad:
         while (trip := self._next()) is not None:
             if trip.began > late:
                 self._waiting.appendleft(trip)
+                self._threads.submit(self._answer_next)  # one may have looked meanwhile, and found nothing
                 return
             self._answer(trip, self._give_up)
 

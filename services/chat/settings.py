@@ -10,12 +10,13 @@ from services.chat.kafka.settings import KafkaSettings
 from shared.redis_connection import RedisSettings
 from shared.settings import DatabaseSettings, Url
 
-MOST_WORKERS = 4  # by default: Postgres and the websocket service want cores too
+MOST_WORKERS = 4  # by default
 
 
 def choose_workers() -> int:
-    """One for each core this process may run on."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS)
+    """One for each two cores this process may run on: Postgres and the websocket service want theirs."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(1, cores // 2), MOST_WORKERS)
 
 
 class ChatSettings(KafkaSettings, RedisSettings, DatabaseSettings):
@@ -36,7 +37,7 @@ class ChatSettings(KafkaSettings, RedisSettings, DatabaseSettings):
         alias="WORKERS",
         ge=1,
         le=64,
-        description="processes; by default one a core, to 4",
+        description="processes; by default one for each two cores, to 4",
     )
     threads: int = Field(16, alias="THREADS", ge=2, le=256, description="threads of each process")
     kafka_partitions: int = Field(

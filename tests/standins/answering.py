@@ -63,8 +63,8 @@ class Other:
     def _read(self, client: socket.socket) -> bytes:
         data = b""
         while b"\r\n\r\n" not in data or len(data.partition(b"\r\n\r\n")[2]) < wanted(data):
+            part = client.recv(65_536)  # it may be waiting here when it is told to read no more
             assert self.reads.wait(10)
-            part = client.recv(65_536)
             if not part:
                 return b""
             data += part

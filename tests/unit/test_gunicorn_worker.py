@@ -165,6 +165,22 @@ def test_who_resets_the_connection_is_forgotten(loop: Loop) -> None:
     assert not loop.worker.keepalived_conns
 
 
+@pytest.mark.parametrize("much", [False, True])
+def test_who_resets_as_the_answer_comes_ends_no_worker(loop: Loop, much: bool) -> None:
+    for _ in range(5):
+        client = loop.connect(POST)
+        loop.until(lambda: loop.road.taken)
+        if much:
+            loop.road.answer(bytes(8 << 20))
+            loop.until(lambda: loop.worker._slow)
+        else:
+            loop.road.answer()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        loop.until(lambda: loop.worker.nr_conns == 0)
+    assert loop.hear(loop.connect(GET), b"fine")
+
+
 def test_a_stopping_worker_does_not_hurry_for_an_answer_that_is_under_way(loop: Loop) -> None:
     client, idle = loop.connect(POST), loop.connect(GET)
     assert loop.hear(idle, b"fine")
