@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
+from functools import partial
 from socket import SHUT_WR
 from typing import Any
 
@@ -130,7 +131,8 @@ class Websocket:
             self.socket.shutdown(SHUT_WR)
         green.call_later(LINGER_SECONDS, self.cut)
 
-    def cut(self) -> None:
+    def cut(self, *, at_once: bool = False) -> None:
+        """``at_once``: called where everybody may hear of it now, and not in the middle of a fan-out."""
         if self._ended:
             return
         self._ended = True
@@ -142,7 +144,7 @@ class Websocket:
         if self._awaited is not None:
             self._client.upgrading = False  # it polls on
         else:
-            self._close_client("TRANSPORT_CLOSE")
+            self._close_client("TRANSPORT_CLOSE", at_once=at_once)
 
     # Pings
 
@@ -272,7 +274,7 @@ class Websocket:
     def _lose(self) -> None:
         if self._awaited is None:
             self.outbox.abandon()
-        self.cut()
+        self.cut(at_once=True)  # thousands may go at the same moment: in green threads they would all have one turn
 
     def _leave(self, reason: str, why: Exception | None = None) -> None:
         if why is not None and not self._client.closed:
@@ -285,9 +287,13 @@ class Websocket:
         else:
             self.hang_up()
 
-    def _close_client(self, reason: str, *, abort: bool = True) -> None:
+    def _close_client(self, reason: str, *, abort: bool = True, at_once: bool = False) -> None:
         if not self._client.closed:
-            green.spawn(self._client.close, wait=False, abort=abort, reason=getattr(self._site.engine.reason, reason))
+            close = partial(self._client.close, abort=abort, reason=getattr(self._site.engine.reason, reason))
+            if at_once:
+                close(wait=False)
+            else:
+                green.spawn(close, wait=False)
 
     def _say_goodbye(self, data: bytes) -> None:
         if not self._goodbye:

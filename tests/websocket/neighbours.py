@@ -8,6 +8,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import groupby
 from typing import Any
 
 import jwt
@@ -62,6 +63,10 @@ class Neighbours:
     def presence_of(self, user_id: str) -> list[bool]:
         """What chat was told about one person, in order."""
         return [change["online"] for change in self.presence if change["user_id"] == user_id]
+
+    def news_of(self, user_id: str) -> list[bool]:
+        """The same, without what chat knew: a node that could not note that it told something tells it again."""
+        return [online for online, _ in groupby(self.presence_of(user_id))]
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
         route, _, query = path.partition("?")

@@ -63,15 +63,15 @@ def test_the_people_of_a_killed_node_go_offline_once_unless_they_are_elsewhere(
 ) -> None:
     connect_raw(neighbours.sign(ann), to=mortal)
     bens = [connect_raw(neighbours.sign(ben), to=node) for node in (mortal, nodes[0])]
-    wait_until(lambda: neighbours.presence_of(ann) == neighbours.presence_of(ben) == [True])
+    wait_until(lambda: neighbours.news_of(ann) == neighbours.news_of(ben) == [True])
     for node in nodes:
         wait_until(lambda node=node: is_online(node, ann, ben) == [ann, ben])  # type: ignore[misc]
     mortal.kill()
-    wait_until(lambda: neighbours.presence_of(ann) == [True, False], what="a survivor counts ann out")
+    wait_until(lambda: neighbours.news_of(ann) == [True, False], what="a survivor counts ann out")
     assert is_online(nodes[2], ann, ben) == [ben]
     bens[1].close()
-    wait_until(lambda: neighbours.presence_of(ben) == [True, False])
-    assert neighbours.presence_of(ann) == [True, False]
+    wait_until(lambda: neighbours.news_of(ben) == [True, False])
+    assert neighbours.news_of(ann) == [True, False]
 
 
 def test_a_node_told_to_stop_hands_its_people_over(
@@ -93,13 +93,13 @@ def test_a_frozen_node_that_was_counted_out_counts_its_people_in_again(
     nodes: list[Service], connect_raw: ConnectRaw, neighbours: Neighbours, ann: str
 ) -> None:
     connect_raw(neighbours.sign(ann), to=nodes[2])
-    wait_until(lambda: neighbours.presence_of(ann) == [True])
+    wait_until(lambda: neighbours.news_of(ann) == [True])
     nodes[2].pause()
     try:
-        wait_until(lambda: neighbours.presence_of(ann) == [True, False])
+        wait_until(lambda: neighbours.news_of(ann) == [True, False])
     finally:
         nodes[2].resume()
-    wait_until(lambda: neighbours.presence_of(ann) == [True, False, True])
+    wait_until(lambda: neighbours.news_of(ann) == [True, False, True])
     wait_until(lambda: is_online(nodes[0], ann) == [ann])
 
 
@@ -140,7 +140,7 @@ def test_while_redis_is_away_nobody_goes_offline_and_who_went_is_told_afterwards
 ) -> None:
     connect_raw(neighbours.sign(ann), to=nodes[0])
     bens = connect_raw(neighbours.sign(ben), to=nodes[1])
-    wait_until(lambda: neighbours.presence_of(ann) == neighbours.presence_of(ben) == [True])
+    wait_until(lambda: neighbours.news_of(ann) == neighbours.news_of(ben) == [True])
     nodes_redis.pause()
     away = time.monotonic()
     try:
@@ -151,8 +151,8 @@ def test_while_redis_is_away_nobody_goes_offline_and_who_went_is_told_afterwards
         wait_until(lambda: is_online(nodes[0], ann, ben) == [ann])
     finally:
         nodes_redis.resume()
-    wait_until(lambda: neighbours.presence_of(ben) == [True, False])
-    wait_until(lambda: neighbours.presence_of(cho) == [True])
+    wait_until(lambda: neighbours.news_of(ben) == [True, False])
+    wait_until(lambda: neighbours.news_of(cho) == [True])
     for node in nodes:
         wait_until(lambda node=node: is_online(node, ann, ben, cho) == [ann, cho])  # type: ignore[misc]
-    assert neighbours.presence_of(ann) == [True]
+    assert neighbours.news_of(ann) == [True]

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from services.chat.errors import TooManySearches
 
 AT_ONCE = 2  # of the eight connections a process has by default
-WAITING = 4
-WAIT_SECONDS = 0.5
+WAITING = 8  # of sixteen threads; sends and plain reads need none
+WAIT_SECONDS = 1.0
 
 
 class Room:

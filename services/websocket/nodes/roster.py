@@ -122,6 +122,7 @@ class SharedRoster:
 
     def sync(self) -> None:
         """Shows that this node lives, and writes who came and went. Raises redis.RedisError."""
+        found: list[Change] = []
         while True:
             settled = time.monotonic() >= self._settled_at
             ready = (item for item in self._unwritten.items() if settled or item[0] in self._here)
@@ -134,7 +135,7 @@ class SharedRoster:
             if answer is None:
                 self._begin()
                 continue
-            self._note(batch, arrived, left, answer)
+            found += self._note(batch, arrived, left, answer)
             if len(batch) < PEOPLE_A_CALL:
                 break
         now = time.monotonic()
@@ -143,7 +144,8 @@ class SharedRoster:
         if not self._up:
             # What a script did whose answer was lost.
             untold: Any = self._redis.hgetall(self._untold_start + self._node)
-            self._changes += [_from_redis(person, change) for person, change in untold.items()]
+            found += [_from_redis(person, change) for person, change in untold.items()]
+        self._changes += found  # at once: told in between, what is found twice would be told twice
         self._up, self._synced_at = True, now
 
     def reap(self) -> None:
@@ -180,9 +182,13 @@ class SharedRoster:
             self._unwritten.setdefault(user_id, object())
         log.info("node_registered", node=self._node, people=len(self._here))
 
-    def _note(self, batch: dict[UUID, object], arrived: list[UUID], left: list[UUID], answer: list[Any]) -> None:
+    def _note(
+        self, batch: dict[UUID, object], arrived: list[UUID], left: list[UUID], answer: list[Any]
+    ) -> list[Change]:
+        """Which of that is news."""
         seconds, *counts = answer
         at = wire_time(float(seconds))
+        news: list[Change] = []
         silent: list[Change] = []
         for user_id, which in batch.items():
             if self._unwritten.get(user_id) is which:
@@ -190,15 +196,16 @@ class SharedRoster:
         for user_id, count in zip(arrived, counts, strict=False):
             self._written.add(user_id)
             if count == 1:
-                (silent if user_id in self._known else self._changes).append(Change(user_id, True, at))
+                (silent if user_id in self._known else news).append(Change(user_id, True, at))
             self._known.discard(user_id)
         for user_id, count in zip(left, counts[len(arrived) :], strict=True):
             self._written.discard(user_id)
             self._known.discard(user_id)
             if count == 0:
-                self._changes.append(Change(user_id, False, at))
+                news.append(Change(user_id, False, at))
         if silent:
             self._forget(keys=[self._untold_start + self._node], args=_to_args(silent))
+        return news
 
 
 def _from_redis(person: bytes, change: bytes) -> Change:
