@@ -39,7 +39,7 @@ chaos: ## Kill and freeze parts of a large busy system: PEOPLE=200 GROUPS=20 MES
 	@CHAOS_PEOPLE='$(PEOPLE)' CHAOS_GROUPS='$(GROUPS)' CHAOS_MESSAGES='$(MESSAGES)' CHAOS_SEED='$(SEED)' \
 		CHAOS_SECONDS='$(SECONDS)' exec $(VENV) -m pytest -q -s -m chaos $(ARGS)
 
-bench: ## Measure Pulse beside its peers, about half an hour: ARGS="--only fan_out". Writes docs/performance
+bench: ## Measure Pulse beside its peers, 21 minutes: ARGS="--only fan_out". Writes docs/performance
 	$(PREPARE) run bench
 	@exec $(VENV) -m bench $(ARGS)
 
