@@ -88,7 +88,7 @@ class Loop:
         return client
 
     def until(self, reached: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not reached():
             assert time.monotonic() < deadline
             self.worker.wait_for_and_dispatch_events(0.05)
@@ -101,12 +101,14 @@ class Loop:
 
         def is_there() -> bool:
             nonlocal heard
-            try:
-                more = client.recv(65536)
-            except BlockingIOError:
-                return False
-            heard += more
-            return not more or (end != b"" and heard.endswith(end))
+            while True:
+                try:
+                    more = client.recv(1 << 20)
+                except BlockingIOError:
+                    return False
+                heard += more
+                if not more or (end != b"" and heard.endswith(end)):
+                    return True
 
         self.until(is_there)
         return heard
