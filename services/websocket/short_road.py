@@ -25,7 +25,7 @@ from services.websocket.http_head import read_head
 from services.websocket.remembered import GROUP, Remembered
 from shared.caller import Identity
 from shared.errors import AppError
-from shared.short_road import HEADER_BYTES, Reply, frame
+from shared.short_road import HEADER_BYTES, HEADERS, Reply, frame
 from shared.short_road import ODD as UNUSUAL
 from shared.web import REQUEST_ID, name_pause, record
 
@@ -34,12 +34,6 @@ LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]{1,7})[ \t]*\r\n", re.IGNO
 ODD = frozenset(name.lower() for name in UNUSUAL | {"Origin"}) - {"connection"}
 KEPT = "keep-alive"
 DASHES = (8, 13, 18, 23)  # in a UUID's 36 characters
-HEADERS = {
-    "Content-Type": "application/json",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Vary": "Origin",
-}
 
 log = structlog.get_logger()
 _groups = Remembered[tuple[str, int], tuple[bytes, ...]]()
