@@ -59,19 +59,21 @@ def test_the_services_calls_work_from_many_threads(tmp_path: Path, database: Dat
             port.close()
 
 
-def test_prepared_statements_are_what_a_transaction_pooler_cannot_keep(tmp_path: Path, database: Database) -> None:
-    """The denied twin: without DATABASE_POOLER=transaction, on another port than 6543, calls would fail."""
-    with serve_pooler(tmp_path, "transaction", database.url, size=2) as (url,):
-        port = PostgresDatabase(url, connections=8)
+@pytest.mark.parametrize("declared", [True, False])
+def test_only_a_transaction_pooler_that_is_declared_is_left_no_prepared_statements(
+    tmp_path: Path, database: Database, declared: bool
+) -> None:
+    """It hands them to whoever comes next, and keeps them from who made them: then calls fail, as chance has it."""
+    with serve_pooler(tmp_path, "transaction", database.url, size=1) as (url,):
+        port = PostgresDatabase(url, connections=1, pooler="transaction" if declared else None)
         try:
             ann = add_person(port, "Ann")
-
-            def ask(_: int) -> None:
-                for _ in range(ROUNDS):
-                    port.call("get_user", caller=ann.id, user_id=ann.id)
-
-            with pytest.raises((psycopg.Error, AppError)), ThreadPoolExecutor(THREADS) as pool:
-                list(pool.map(ask, range(THREADS)))
+            for _ in range(ROUNDS):
+                port.call("get_user", caller=ann.id, user_id=ann.id)
+            with psycopg.connect(url, autocommit=True, prepare_threshold=None) as stranger:
+                left = stranger.execute("select count(*) from pg_prepared_statements").fetchone()
+            assert left is not None
+            assert (left[0] == 0) == declared
         finally:
             port.close()
 
