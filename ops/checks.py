@@ -16,6 +16,7 @@ from ops.errors import SetupError
 from ops.frontend import FRONTEND, node_path
 from ops.output import complain
 from ops.places import ROOT
+from ops.second_look import forget, look_again
 
 IMPORT_LINTER = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
@@ -69,8 +70,12 @@ def main(kind: str, words: list[str]) -> int:
             return 1
     if failed:
         complain(f"failed before the tests: {', '.join(failed)}")
-    pytest = python("-m", "pytest", "-q", *WORKERS, *(FAST if kind == "fast" else ()), *words)
-    code = subprocess.run(pytest, cwd=ROOT, env=environment, check=False).returncode
+    pytest = python("-m", "pytest", "-q", *(FAST if kind == "fast" else ()))
+    if not words:
+        forget(ROOT)
+    code = subprocess.run((*pytest, *WORKERS, *words), cwd=ROOT, env=environment, check=False).returncode
+    if code == 1 and not words:  # tests failed; other codes are pytest's own trouble
+        code = look_again(pytest, ROOT, environment)
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
     print(f"{'passed' if code == 0 and not failed else 'failed'} after {minutes} min {seconds} s")
     return code or (1 if failed else 0)
