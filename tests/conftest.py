@@ -20,6 +20,7 @@ from ops.errors import SetupError
 from ops.migrate import APP_ROLE, migrate
 from ops.ports import find_free_port
 from ops.postgres import Cluster, serve
+from tests import lean
 from tests.engines import _broker_process, _redis_process, broker, engine_guard, redis_server
 from tests.order import pytest_xdist_make_scheduler
 
@@ -36,6 +37,9 @@ QUICK = (
     *("fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off"),
     *("scram_iterations=1", "shared_buffers=32MB", "max_wal_size=64MB", "max_connections=200"),
 )
+
+lean.log_plain_tracebacks()
+lean.build_addresses_late()
 
 
 @dataclass(frozen=True)
