@@ -74,20 +74,20 @@ class RealProvider:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and process.poll() is None:
             with suppress(requests.ConnectionError):
-                requests.get(f"{self.url}/jwks", timeout=10).raise_for_status()
+                requests.get(f"{self.url}/jwks", timeout=30).raise_for_status()
                 return
             time.sleep(0.05)
         raise AssertionError("the OpenID provider did not start")
 
     def tell(self, subject: str, **claims: Any) -> None:
         """What it knows of somebody."""
-        answer = requests.put(f"{self.url}/users/{subject}", json=claims, timeout=10)
+        answer = requests.put(f"{self.url}/users/{subject}", json=claims, timeout=30)
         assert answer.status_code == 204, answer.text
 
     def consent(self, address: str, subject: str | None) -> str:
         """Where it sends a browser back to; None is somebody who cancels."""
         form = {"sub": subject} if subject else {"action": "deny"}
-        answer = requests.post(address, data=form, allow_redirects=False, timeout=10)
+        answer = requests.post(address, data=form, allow_redirects=False, timeout=30)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
 
@@ -104,7 +104,7 @@ class RealProvider:
                 "redirect_uri": "https://app.example.org/back",
             },
             auth=(client_id, "any"),
-            timeout=10,
+            timeout=30,
         )
         return str(answer.json()["id_token"])
 

@@ -33,7 +33,7 @@ PROVIDERS: tuple[Provider, ...] = ("builtin", "supabase", "supabase-real") if PR
 SERVICE_TOKEN = "a-service-token-of-thirty-two-characters"
 AUTH_SECRET = "an-auth-secret-of-thirty-two-characters"
 OWN_ORIGIN = "http://localhost:5001"
-DRAIN_SECONDS = 20.0
+DRAIN_SECONDS = 30.0
 
 builtin_only = pytest.mark.builtin_only
 TOLD_BY_SUPABASE = "Supabase Auth can't be asked about a link without using it up"

@@ -50,7 +50,7 @@ class World:
         """The next one to that address."""
         self.seen[email] = self.seen.get(email, 0) + 1
         mail = self.project.mailbox.wait_for(email, self.seen[email])
-        self.provider.close(5.0)  # GoTrue sends within its transaction: the mail is there before its token counts
+        self.provider.close(30.0)  # GoTrue sends within its transaction: the mail is there before its token counts
         return mail
 
 
@@ -99,7 +99,7 @@ class Browser:
 
 def follow(address: str) -> str:
     """Where the project sends a browser that opens this address."""
-    answer = requests.get(address, allow_redirects=False, timeout=10)
+    answer = requests.get(address, allow_redirects=False, timeout=30)
     assert answer.status_code in (302, 303), answer.text
     return answer.headers["Location"]
 

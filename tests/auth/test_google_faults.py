@@ -51,7 +51,7 @@ def test_a_provider_that_hangs_is_waited_for_once_and_not_by_everybody(make_app:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: Browser(app).open("/auth/google"), range(8)))
     assert [answer.status_code for answer in answers] == [503] * 8
-    assert time.monotonic() - began < 20  # the time limit once, on a busy machine
+    assert time.monotonic() - began < 30  # the time limit once, on a busy machine
     assert issuer.asked == ["/.well-known/openid-configuration"]
 
 
@@ -74,9 +74,9 @@ def test_an_answer_without_an_end_is_not_waited_for(make_app: MakeApp, pause: fl
         server.start()
         began = time.monotonic()
         assert Browser(app).open("/auth/google").status_code == 503
-        assert time.monotonic() - began < 30  # the slowest would take 500
+        assert time.monotonic() - began < 60  # the slowest would take 500
         over.set()
-        server.join(10)
+        server.join(30)
 
 
 def test_a_sign_in_that_broke_at_the_provider_goes_on_when_it_is_back(make_app: MakeApp, issuer: OwnIssuer) -> None:

@@ -159,7 +159,7 @@ def test_a_change_and_a_sign_out_of_one_of_many_sessions_wait_for_each_other(
 
 
 def eventually_waits(owner: Owner) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while not owner("select pid from pg_locks where not granted"):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -58,15 +58,19 @@ def test_of_many_at_once_a_few_are_hashed_some_wait_and_the_others_are_told_to_c
     passwords, start = Passwords(waiting=3, at_once=1), threading.Barrier(8)
 
     def hash_one(n: int) -> bool:
-        start.wait(10)
+        start.wait(30)
         try:
             return bool(passwords.hash(f"{HORSE} {n}"))
         except Unavailable:
             return False
 
     with ThreadPoolExecutor(8) as pool:
-        hashed = sum(pool.map(hash_one, range(8)))
-    assert 3 <= hashed < 8
+        for _ in range(20):  # on a busy machine the last may come when the first are done
+            hashed = sum(pool.map(hash_one, range(8)))
+            assert hashed >= 3
+            if hashed < 8:
+                break
+    assert hashed < 8
     assert passwords.check(HORSE, passwords.hash(HORSE))[0]
 
 
@@ -85,7 +89,7 @@ def test_a_flood_of_logins_leaves_room_for_everybody_else(make_app: MakeApp) -> 
         floods = [pool.submit(flood, n) for n in range(8)]
         statuses = {ann.call("GET", "/auth/session").status_code for _ in range(20)}
         done.set()
-        seen = set().union(*(one.result(20) for one in floods))
+        seen = set().union(*(one.result(60) for one in floods))
     assert statuses == {200}
     assert seen <= {401, 429, 503}
     assert ann.log_in(HORSE).status_code == 200

@@ -107,7 +107,7 @@ def test_the_dearest_password_to_judge_takes_no_more_than_a_moment(password: str
         began = time.thread_time()
         find_problem(password, ANN[0], "N" * 80)
         times.append(time.thread_time() - began)
-    assert min(times) < 0.05  # 0.02 where nothing else runs
+    assert min(times) < 0.25  # 0.02 where nothing else runs
 
 
 def test_of_many_at_once_some_are_judged_and_the_others_are_told_to_come_back() -> None:
@@ -115,7 +115,7 @@ def test_of_many_at_once_some_are_judged_and_the_others_are_told_to_come_back() 
 
     def judge_dear_ones(_: int) -> set[tuple[type[Exception], int | None]]:
         refusals: set[tuple[type[Exception], int | None]] = set()
-        start.wait(10)
+        start.wait(30)
         for _ in range(5):
             try:
                 judge.check("21" * 20, *ANN)

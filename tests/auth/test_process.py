@@ -73,32 +73,32 @@ def wait_until_ready(process: Process) -> None:
 
 def test_a_whole_visit_leaves_no_secret_in_the_log(auth: Process) -> None:
     def post(path: str, body: dict[str, Any], **headers: str) -> requests.Response:
-        return requests.post(auth.url + path, json=body, headers=headers, timeout=10)
+        return requests.post(auth.url + path, json=body, headers=headers, timeout=30)
 
     assert post("/auth/login", {"email": "ann@example.org"}).status_code == 202
-    [mail] = requests.get(auth.url + "/dev/inbox", params={"email": "ann@example.org"}, timeout=10).json()["mails"]
-    assert requests.get(mail["link"], timeout=10).status_code == 200
+    [mail] = requests.get(auth.url + "/dev/inbox", params={"email": "ann@example.org"}, timeout=30).json()["mails"]
+    assert requests.get(mail["link"], timeout=30).status_code == 200
     token = parse_qs(urlsplit(mail["link"]).query)["token_hash"][0]
     session = post("/auth/confirm", {"token_hash": token}).json()
     bearer = {"Authorization": f"Bearer {session['access_token']}"}
-    assert requests.get(auth.url + "/auth/session", headers=bearer, timeout=10).status_code == 200
+    assert requests.get(auth.url + "/auth/session", headers=bearer, timeout=30).status_code == 200
     fresh = post("/auth/refresh", {"refresh_token": session["refresh_token"]}).json()
     assert post("/auth/confirm", {"email": "ann@example.org", "code": mail["code"]}, Origin=PAGES).status_code == 403
     first, second, wrong = "correct horse battery", "sand castle at noon", "another staple"
     change = {"password": first}
-    assert requests.put(auth.url + "/auth/password", json=change, headers=bearer, timeout=10).status_code == 204
+    assert requests.put(auth.url + "/auth/password", json=change, headers=bearer, timeout=30).status_code == 204
     by_password = {"email": "ann@example.org", "password": first}
     assert post("/auth/login", {**by_password, "password": wrong}).status_code == 401
     assert post("/auth/login", by_password).status_code == 200
     assert post("/auth/signup", {**by_password, "password": wrong}).status_code == 202
     assert post("/auth/password/reset", {"email": "ann@example.org"}).status_code == 202
-    mails = requests.get(auth.url + "/dev/inbox", params={"email": "ann@example.org"}, timeout=10).json()["mails"]
+    mails = requests.get(auth.url + "/dev/inbox", params={"email": "ann@example.org"}, timeout=30).json()["mails"]
     recovery = {name: values[0] for name, values in parse_qs(urlsplit(mails[0]["link"]).query).items()}
     session_after = post("/auth/confirm", {**recovery, "password": second}).json()
     bearer = {"Authorization": f"Bearer {session_after['access_token']}"}
     assert post("/auth/logout", {}, **bearer).status_code == 204
-    assert requests.get(auth.url + "/auth/session", headers=bearer, timeout=10).status_code == 401
-    assert requests.get(auth.url + f"/auth/confirm?token_hash={token}x", timeout=10).status_code == 403
+    assert requests.get(auth.url + "/auth/session", headers=bearer, timeout=30).status_code == 401
+    assert requests.get(auth.url + f"/auth/confirm?token_hash={token}x", timeout=30).status_code == 403
     assert auth.stop() == 0
     log = auth.log.read_text()
     secrets = [token, mail["code"], "ann@example", "Ann", first, second, wrong, "argon2", AUTH_SECRET, SERVICE_TOKEN]
@@ -110,7 +110,7 @@ def test_a_whole_visit_leaves_no_secret_in_the_log(auth: Process) -> None:
 
 
 def test_it_stops_soon_and_leaves_its_port_free(auth: Process) -> None:
-    assert requests.get(auth.url + "/healthz", timeout=10).status_code == 200
+    assert requests.get(auth.url + "/healthz", timeout=30).status_code == 200
     began = time.monotonic()
     assert auth.stop() == 0
     assert time.monotonic() - began < 20  # 2 s; the rest is for a busy machine
@@ -119,7 +119,7 @@ def test_it_stops_soon_and_leaves_its_port_free(auth: Process) -> None:
 
 
 def test_openapi_shows_every_route_and_the_docs_are_a_page(auth: Process) -> None:
-    document = requests.get(auth.url + "/openapi.json", timeout=10).json()
+    document = requests.get(auth.url + "/openapi.json", timeout=30).json()
     assert {
         "/auth/login",
         "/auth/confirm",
@@ -139,5 +139,5 @@ def test_openapi_shows_every_route_and_the_docs_are_a_page(auth: Process) -> Non
         "/dev/inbox",
     } == set(document["paths"])
     assert set(document["paths"]["/auth/confirm"]) == {"get", "post"}
-    assert requests.get(auth.url + "/docs", timeout=10).headers["Content-Type"].startswith("text/html")
-    assert "pulse_http_requests_total" in requests.get(auth.url + "/metrics", timeout=10).text
+    assert requests.get(auth.url + "/docs", timeout=30).headers["Content-Type"].startswith("text/html")
+    assert "pulse_http_requests_total" in requests.get(auth.url + "/metrics", timeout=30).text

@@ -44,7 +44,7 @@ def goes_on(world: World, person: Person) -> str | None:
         f"{world.project.url}{TOKEN}?grant_type=refresh_token",
         json={"refresh_token": person.refresh_token},
         headers={"apikey": world.project.publishable_key},
-        timeout=10,
+        timeout=30,
     )
     return answer.json().get("access_token") if answer.status_code == 200 else None
 

@@ -49,7 +49,7 @@ def ask(visitor: Visitor) -> TestResponse:
 
 
 def wait_until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -139,7 +139,7 @@ def test_a_server_that_hangs_takes_no_thread_from_what_does_without_it(supabase:
         listing = service.submit(ann.call, "GET", "/revocations", headers=headers)
         assert listing.result().status_code == 200
         assert refusal(service.submit(ann.refresh, "x" * 12).result()) == (503, "unavailable")
-        assert time.monotonic() - began < 20  # and not the 11 s that GoTrue has, several times over
+        assert time.monotonic() - began < 30  # and not the 11 s that GoTrue has, several times over
     assert {one.result().status_code for one in refreshing} <= {401, 503}
 
 

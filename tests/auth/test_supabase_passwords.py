@@ -53,7 +53,7 @@ def log_in(person: Person, password: str) -> TestResponse:
 def visit_verify(world: World, mail: ReceivedMail) -> None:
     """As a mail scanner opens the stock template's link."""
     query = {"token": link_of(mail)["token_hash"], "type": "signup"}
-    answer = requests.get(f"{world.project.url}/auth/v1/verify", query, allow_redirects=False, timeout=10)
+    answer = requests.get(f"{world.project.url}/auth/v1/verify", query, allow_redirects=False, timeout=30)
     assert "error" not in answer.headers["Location"], answer.headers["Location"]
 
 

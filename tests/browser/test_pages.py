@@ -133,7 +133,7 @@ def test_everything_can_be_done_from_the_keyboard(open_profile: Open, stack: Sta
 @EMBEDDED_ONLY
 def test_the_pages_come_with_a_strict_policy(stack: Stack) -> None:
     for path in ("/login", "/chat"):
-        headers = requests.get(stack.public_url + path, timeout=10).headers
+        headers = requests.get(stack.public_url + path, timeout=30).headers
         policy = {
             words[0]: words[1:] for part in headers["Content-Security-Policy"].split(";") if (words := part.split())
         }

@@ -51,14 +51,14 @@ def serve_pooler(folder: Path, mode: str, *urls: str, size: int = 4) -> Iterator
     finally:
         pooler.send_signal(signal.SIGTERM)
         try:
-            pooler.wait(10)
+            pooler.wait(30)
         except subprocess.TimeoutExpired:
             pooler.kill()
             pooler.wait()
 
 
 def _wait(pooler: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while True:
         try:
             psycopg.connect(url, connect_timeout=2).close()

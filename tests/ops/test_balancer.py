@@ -75,14 +75,14 @@ class World:
             node.kill()
             node.wait()
         self.balancer.terminate()
-        return self.balancer.wait(10)
+        return self.balancer.wait(30)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
     def ask(self, port: int, path: str = "/") -> int:
         """Which node answers a request there; 0 when none does."""
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as asking:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=30) as asking:
             asking.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
             return int(read_all(asking).rpartition(b"\r\n")[2] or 0)
         return 0

@@ -120,7 +120,7 @@ def make_topics(broker: Broker, partitions: int) -> None:
     topics = [NewTopic(name, num_partitions=partitions) for name in ("chat.messages", "chat.users")]
     for made in broker.connect().create_topics(topics).values():
         with suppress(KafkaException):  # it may be there
-            made.result(10)
+            made.result(30)
 
 
 def test_a_broker_that_advertises_where_nobody_reaches_it_is_found(tmp_path: Path) -> None:

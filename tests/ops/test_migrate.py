@@ -158,7 +158,7 @@ def test_postgrest_is_told_each_time_also_when_nothing_was_missing(empty_url: st
         postgrest.execute("listen pgrst")
         for _ in range(2):
             migrate(empty_url, folder=folder)
-            heard = [note.payload for note in postgrest.notifies(timeout=5, stop_after=1)]
+            heard = [note.payload for note in postgrest.notifies(timeout=30, stop_after=1)]
             assert heard == ["reload schema"]
 
 

@@ -122,7 +122,7 @@ def test_the_server_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
         assert starter.stdout.readline() == b"up\n"
         server = int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
         starter.send_signal(signal.SIGKILL)
-        starter.wait(10)
+        starter.wait(30)
     assert wait_until_gone(server)
     with serve(Cluster(cluster.folder, find_free_port(), "secret")) as again:
         psycopg.connect(again.url()).close()

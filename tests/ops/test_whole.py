@@ -103,7 +103,7 @@ def test_it_starts_twice_the_second_time_without_making_anything_anew_and_keeps_
     body = json.dumps({"email": "ann@example.org"}).encode()
     headers = {"Content-Type": "application/json"}
     login = f"http://127.0.0.1:{pulse.ports['AUTH_PORT']}/auth/login"
-    with urllib.request.urlopen(urllib.request.Request(login, body, headers), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(login, body, headers), timeout=30) as answer:
         assert answer.status == 202
     cluster = pulse.var / "postgres" / "data" / "PG_VERSION"  # initdb writes it, and nobody after it
     made = cluster.stat().st_mtime_ns

@@ -189,7 +189,7 @@ def test_whoever_was_taken_out_meanwhile_marks_nothing_as_read(port: PostgresDat
         wait_for_a_waiter(rival)
         rival.commit()
         with pytest.raises(DatabaseRefusal, match="Conversation not found"):
-            reading.result(timeout=10)
+            reading.result(timeout=30)
 
 
 def test_nobody_deleted_stays_in_a_group_they_are_taken_into_meanwhile(port: PostgresDatabase, owner_url: str) -> None:
@@ -200,7 +200,7 @@ def test_nobody_deleted_stays_in_a_group_they_are_taken_into_meanwhile(port: Pos
         deleting = pool.submit(port.call, "delete_user", caller=ben.id, user_id=ben.id)
         wait_for_a_waiter(rival)
         rival.commit()
-        assert deleting.result(timeout=10) == {"deleted": True}
+        assert deleting.result(timeout=30) == {"deleted": True}
         assert group.look(ann)["member_count"] == 1
 
         rival.execute("select delete_user(%s, %s)", [cho.id, cho.id])
@@ -208,12 +208,12 @@ def test_nobody_deleted_stays_in_a_group_they_are_taken_into_meanwhile(port: Pos
         wait_for_a_waiter(rival)
         rival.commit()
         with pytest.raises(DatabaseRefusal, match="User not found"):
-            joining.result(timeout=10)
+            joining.result(timeout=30)
 
 
 def wait_for_a_waiter(owner: psycopg.Connection) -> None:
     """Until another session of this database waits for a lock."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while owner.execute(
         "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     ).fetchone() == (0,):

@@ -110,7 +110,7 @@ def test_no_connection_free_in_time_never_ran(database: Database) -> None:
             wait_for_lock(owner)
             assert kind_of(lambda: port.call("measure_outbox")) is Unavailable
             owner.rollback()
-            assert waiting.result(timeout=10)["waiting"] == 0
+            assert waiting.result(timeout=30)["waiting"] == 0
         port.close()
 
 

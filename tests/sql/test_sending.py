@@ -146,7 +146,7 @@ def test_an_id_written_elsewhere_at_the_same_moment_undoes_the_whole_batch(room:
             pass
         rival.commit()
         with pytest.raises(Contention):
-            waiting.result(timeout=10)
+            waiting.result(timeout=30)
     history = room.database.call("list_changes", caller=room.ann.id, conversation_id=room.id, after_seq=0, page_limit=9)
     assert history["last_seq"] == 1
 

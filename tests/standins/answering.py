@@ -29,12 +29,12 @@ class Other:
         self.reads.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._threads[0].join(10)
+        self._threads[0].join(30)
         for client in self._open:
             with suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -64,7 +64,7 @@ class Other:
         data = b""
         while b"\r\n\r\n" not in data or len(data.partition(b"\r\n\r\n")[2]) < wanted(data):
             part = client.recv(65_536)  # it may be waiting here when it is told to read no more
-            assert self.reads.wait(10)
+            assert self.reads.wait(30)
             if not part:
                 return b""
             data += part

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 30.0
 CODE = re.compile(r"(?<![\w#&/=])\d{6,10}(?!\w)")
 
 

@@ -60,7 +60,7 @@ def serve_gotrue(options: GotrueOptions, owner_url: str, port: int, folder: Path
     finally:
         server.terminate()
         try:
-            server.wait(10)
+            server.wait(30)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()

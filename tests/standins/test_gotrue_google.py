@@ -32,7 +32,7 @@ def visit(wire: Wire, **query: str) -> dict[str, list[str]]:
     query = {"provider": "google", "redirect_to": CALLBACK, **query}
     away = wire.call("GET", "/authorize", params=query)
     assert away.status_code == 302, away.text
-    back = requests.get(away.headers["Location"], allow_redirects=False, timeout=10)
+    back = requests.get(away.headers["Location"], allow_redirects=False, timeout=30)
     target = urlsplit(back.headers["Location"])
     assert f"{target.scheme}://{target.netloc}{target.path}" == CALLBACK
     return parse_qs(target.query)

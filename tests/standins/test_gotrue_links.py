@@ -192,12 +192,12 @@ def test_a_mail_that_is_not_taken_leaves_nobody_behind(wire: Wire, mailbox: Mail
 
 def test_a_visit_takes_the_link_and_brings_the_session_in_the_fragment(wire: Wire) -> None:
     link = wire.ask(somebody(), f"/otp?redirect_to={SITE}/chat").link
-    answer = requests.get(link, allow_redirects=False, timeout=10)
+    answer = requests.get(link, allow_redirects=False, timeout=30)
     target = urlsplit(answer.headers["Location"])
     told = dict(parse_qsl(target.fragment, keep_blank_values=True))
     assert (answer.status_code, target.path, target.query) == (303, "/chat", "")
     assert set(told) == {"access_token", "expires_at", "expires_in", "refresh_token", "sb", "token_type", "type"}
-    again = urlsplit(requests.get(link, allow_redirects=False, timeout=10).headers["Location"])
+    again = urlsplit(requests.get(link, allow_redirects=False, timeout=30).headers["Location"])
     assert dict(parse_qsl(again.fragment, keep_blank_values=True)) == {
         "error": "access_denied",
         "error_code": "otp_expired",
@@ -214,7 +214,7 @@ def test_a_visit_with_a_challenge_brings_a_code_for_the_verifier(wire: Wire, kno
         wire.sign_in(email)
     mail = wire.ask(email, f"/otp?redirect_to={SITE}/auth/callback?a=1", **PKCE)
     assert mail.query("token").startswith("pkce_")
-    target = urlsplit(requests.get(mail.link, allow_redirects=False, timeout=10).headers["Location"])
+    target = urlsplit(requests.get(mail.link, allow_redirects=False, timeout=30).headers["Location"])
     told = parse_qs(target.query)
     assert (target.path, target.fragment, told["a"]) == ("/auth/callback", "", ["1"])
     code = told["code"][0]
@@ -227,8 +227,8 @@ def test_a_visit_with_a_challenge_brings_a_code_for_the_verifier(wire: Wire, kno
 
 def test_a_used_link_with_a_challenge_says_so_in_the_query_too(wire: Wire) -> None:
     mail = wire.ask(somebody(), f"/otp?redirect_to={SITE}/auth/callback", **PKCE)
-    requests.get(mail.link, allow_redirects=False, timeout=10)
-    target = urlsplit(requests.get(mail.link, allow_redirects=False, timeout=10).headers["Location"])
+    requests.get(mail.link, allow_redirects=False, timeout=30)
+    target = urlsplit(requests.get(mail.link, allow_redirects=False, timeout=30).headers["Location"])
     assert parse_qs(target.query)["error_code"] == ["otp_expired"]
     assert parse_qs(target.fragment)["error_code"] == ["otp_expired"]
 
@@ -240,7 +240,7 @@ def test_a_link_with_a_challenge_can_be_posted_without_the_verifier(wire: Wire) 
 def test_a_newcomer_s_code_dies_five_minutes_after_asking(wire: Wire) -> None:
     mail = wire.ask(somebody(), **PKCE)
     wire.server.let_pass(301)
-    target = urlsplit(requests.get(mail.link, allow_redirects=False, timeout=10).headers["Location"])
+    target = urlsplit(requests.get(mail.link, allow_redirects=False, timeout=30).headers["Location"])
     late = wire.post("/token?grant_type=pkce", auth_code=parse_qs(target.query)["code"][0], code_verifier=VERIFIER)
     assert refusal(late) == (422, "flow_state_expired")
 
@@ -250,7 +250,7 @@ def test_a_known_person_s_code_lives_from_the_click(wire: Wire) -> None:
     wire.sign_in(email)
     mail = wire.ask(email, **PKCE)
     wire.server.let_pass(301)
-    target = urlsplit(requests.get(mail.link, allow_redirects=False, timeout=10).headers["Location"])
+    target = urlsplit(requests.get(mail.link, allow_redirects=False, timeout=30).headers["Location"])
     read(wire.post("/token?grant_type=pkce", auth_code=parse_qs(target.query)["code"][0], code_verifier=VERIFIER))
 
 

@@ -21,7 +21,7 @@ from tests.standins.server import serve
 
 Kind = Literal["stand-in", "real"]
 SITE = "http://localhost:5001"
-TIMEOUT_SECONDS = 15
+TIMEOUT_SECONDS = 30
 
 
 class HasTime(Protocol):

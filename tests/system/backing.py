@@ -67,7 +67,7 @@ class Embedded:
 
     def mails_to(self, email: str) -> list[dict[str, str]]:
         inbox = requests.get(
-            f"{self._auth_url}/dev/inbox", {"email": email}, headers={"Accept": "application/json"}, timeout=10
+            f"{self._auth_url}/dev/inbox", {"email": email}, headers={"Accept": "application/json"}, timeout=30
         )
         mails: list[dict[str, str]] = inbox.json()["mails"]
         return mails

@@ -21,7 +21,7 @@ from tests.system.waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60.0
-STOP_SECONDS = 15.0
+STOP_SECONDS = 30.0
 
 
 class Process:

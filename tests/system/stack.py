@@ -96,7 +96,7 @@ class Stack:
 
     def contract(self, name: str) -> Contract:
         if name not in self._contracts:
-            self._contracts[name] = Contract(requests.get(self.urls[name] + "/openapi.json", timeout=10).json())
+            self._contracts[name] = Contract(requests.get(self.urls[name] + "/openapi.json", timeout=30).json())
         return self._contracts[name]
 
     def http(self, name: str, token: str | None = None) -> Http:

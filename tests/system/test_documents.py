@@ -83,7 +83,7 @@ def test_nothing_secret_is_in_any_log(room: Room) -> None:
     session = stack.confirm(mail["token_hash"])
     device = room.ann.connect("polling")
     room.ann.refresh()
-    device.client.call("authenticate", {"token": room.ann.token}, timeout=10)
+    device.client.call("authenticate", {"token": room.ann.token}, timeout=30)
 
     secrets = [*stack.secrets, mail["token_hash"], mail["code"], session["access_token"], session["refresh_token"]]
     secrets += [room.ann.token, room.ann.refresh_token, room.ben.token, "secrets@example.org", "hello ben"]

@@ -130,7 +130,7 @@ def test_a_socket_needs_a_token(stack: Stack, ann: Person) -> None:
 def test_pages_of_other_origins_get_no_socket(stack: Stack) -> None:
     address = f"{stack.urls['websocket'].replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
     with pytest.raises(websocket.WebSocketBadStatusException):
-        websocket.create_connection(address, timeout=10, origin="https://elsewhere.example").close()
+        websocket.create_connection(address, timeout=30, origin="https://elsewhere.example").close()
 
 
 def test_naming_a_room_lets_nobody_into_it(room: Room) -> None:
@@ -146,7 +146,7 @@ def test_naming_a_room_lets_nobody_into_it(room: Room) -> None:
 def test_whoever_vanishes_without_a_word_goes_offline(room: Room) -> None:
     watching = room.ann.connect()
     address = f"{room.stack.urls['websocket'].replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
-    crashing = websocket.create_connection(address, timeout=10)
+    crashing = websocket.create_connection(address, timeout=30)
     crashing.send(f'40{{"token":"{room.ben.token}"}}')
     watching.wait_for("presence", user_id=room.ben.id, online=True)
     crashing.shutdown()  # the bare connection: no close frame, as after a crash

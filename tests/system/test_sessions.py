@@ -16,7 +16,7 @@ from tests.system.waiting import eventually
 
 pytestmark = pytest.mark.system
 
-REVOKED_WITHIN_SECONDS = 10.0  # 2 s are promised; the rest is for a busy machine
+REVOKED_WITHIN_SECONDS = 30.0  # 2 s are promised; the rest is for a busy machine
 
 
 def is_refused(http: Http, path: str) -> bool:
@@ -105,9 +105,9 @@ def test_a_fresh_token_of_the_same_person_keeps_the_socket(room: Room) -> None:
     device = room.ben.connect()
 
     fresh = room.ben.refresh()
-    mine = device.client.call("authenticate", {"token": fresh["access_token"]}, timeout=10)
-    another = device.client.call("authenticate", {"token": room.cho.token}, timeout=10)
-    nonsense = [device.client.call("authenticate", data, timeout=10) for data in ({"token": "x"}, {}, "x", None)]
+    mine = device.client.call("authenticate", {"token": fresh["access_token"]}, timeout=30)
+    another = device.client.call("authenticate", {"token": room.cho.token}, timeout=30)
+    nonsense = [device.client.call("authenticate", data, timeout=30) for data in ({"token": "x"}, {}, "x", None)]
 
     assert (mine["ok"], mine["expires_at"]) == (True, fresh["expires_at"])
     assert another["code"] == "unauthorized"
@@ -136,7 +136,7 @@ def test_a_socket_ends_with_its_token_unless_a_fresh_one_comes(stack: Stack, has
     for device in (renewing, idle):
         assert device.wait_for("session.expiring").keys() == {"expires_at"}
     session = stack.http("auth").post("/auth/refresh", {"refresh_token": ann.refresh_token})
-    assert renewing.client.call("authenticate", {"token": session["access_token"]}, timeout=10)["ok"] is True
+    assert renewing.client.call("authenticate", {"token": session["access_token"]}, timeout=30)["ok"] is True
     ann.keep(session)
 
     assert idle.wait_for("session.ended")["reason"] == "expired"

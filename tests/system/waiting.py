@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 20.0  # for what takes milliseconds on an idle machine
+PATIENCE_SECONDS = 30.0  # for what takes milliseconds on an idle machine
 
 
 def eventually(look: Callable[[], T], what: str = "it", within: float = PATIENCE_SECONDS, pause: float = 0.02) -> T:

@@ -33,7 +33,7 @@ class Calls:
     def __call__(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         self.batches.append([item["n"] for item in items])
         self.entered.release()
-        assert self.open.wait(10)
+        assert self.open.wait(30)
         if self.failures:
             raise self.failures.pop(0)
         if any(item["n"] == self.poison for item in items):
@@ -57,13 +57,13 @@ def test_everything_that_waits_becomes_one_call_of_at_most_a_hundred(calls: Call
     calls.open.clear()
     with ThreadPoolExecutor(151) as pool:
         first = pool.submit(batcher.send, ROOM, {"n": 0})
-        assert calls.entered.acquire(timeout=10)
+        assert calls.entered.acquire(timeout=30)
         rest = [pool.submit(batcher.send, ROOM, {"n": n}) for n in range(1, 151)]
         lane = batcher._lanes[ROOM.int % LANES]
         while len(lane._waiting) < 150:
             pass
         calls.open.set()
-        assert [one.result(10)["n"] for one in (first, *rest)] == list(range(151))
+        assert [one.result(30)["n"] for one in (first, *rest)] == list(range(151))
     assert [len(batch) for batch in calls.batches] == [1, 100, 50]
 
 
@@ -73,11 +73,11 @@ def test_a_stuck_lane_does_not_stall_another(calls: Calls) -> None:
     calls.open.clear()
     with ThreadPoolExecutor(2) as pool:
         stuck = pool.submit(batcher.send, ROOM, {"n": "stuck"})
-        assert calls.entered.acquire(timeout=10)
+        assert calls.entered.acquire(timeout=30)
         free = pool.submit(batcher.send, other, {"n": "free"})
-        assert calls.entered.acquire(timeout=10)  # it got through to the database
+        assert calls.entered.acquire(timeout=30)  # it got through to the database
         calls.open.set()
-        assert (stuck.result(10)["status"], free.result(10)["status"]) == (201, 201)
+        assert (stuck.result(30)["status"], free.result(30)["status"]) == (201, 201)
 
 
 @pytest.mark.parametrize(("patience", "waits"), [(30.0, True), (0.0, False)], ids=["quick", "slow"])
@@ -93,8 +93,8 @@ def test_a_lane_waits_for_the_turn_of_one_that_is_quick_and_not_for_a_slow_one(p
     with turns.one():
         other.start()
         assert running.wait(0.05 if waits else 10) != waits
-    assert running.wait(10)
-    other.join(10)
+    assert running.wait(30)
+    other.join(30)
 
 
 def test_a_poisoned_batch_is_sent_one_by_one_and_only_the_poison_fails(calls: Calls) -> None:
@@ -103,13 +103,13 @@ def test_a_poisoned_batch_is_sent_one_by_one_and_only_the_poison_fails(calls: Ca
     calls.open.clear()
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(batcher.send, ROOM, {"n": 0})
-        assert calls.entered.acquire(timeout=10)
+        assert calls.entered.acquire(timeout=30)
         rest = [pool.submit(batcher.send, ROOM, {"n": n}) for n in (1, 2, 3)]
         while len(batcher._lanes[ROOM.int % LANES]._waiting) < 3:
             pass
         calls.open.set()
-        assert first.result(10)["status"] == 201
-        outcomes = [one.exception(10) for one in rest]
+        assert first.result(30)["status"] == 201
+        outcomes = [one.exception(30) for one in rest]
     assert [type(error) for error in outcomes] == [type(None), ValueError, type(None)]
 
 
@@ -153,11 +153,11 @@ def test_a_follower_that_waits_too_long_is_told_the_outcome_is_unknown(
     calls.open.clear()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(batcher.send, ROOM, {"n": 0})
-        assert calls.entered.acquire(timeout=10)
+        assert calls.entered.acquire(timeout=30)
         with pytest.raises(Unavailable, match="same id"):
             batcher.send(ROOM, {"n": 1})
         calls.open.set()
-        assert first.result(10)["status"] == 201
+        assert first.result(30)["status"] == 201
     assert calls.batches == [[0]]
     assert batcher.send(ROOM, {"n": 2})["status"] == 201
 
@@ -188,7 +188,7 @@ class Told:
 
     def wait_for(self, count: int) -> None:
         for _ in range(count):
-            assert self.came.acquire(timeout=10)
+            assert self.came.acquire(timeout=30)
 
 
 def test_what_was_submitted_sets_out_together_and_is_told_by_its_ticket(calls: Calls) -> None:
@@ -212,7 +212,7 @@ def test_tickets_and_threads_share_a_lane_in_the_order_in_which_they_came(calls:
     calls.open.clear()
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(batcher.send, ROOM, {"n": "a thread"})
-        assert calls.entered.acquire(timeout=10)
+        assert calls.entered.acquire(timeout=30)
         batcher.submit(ROOM, {"n": "a ticket"}, 1)
         batcher.set_out()
         second = pool.submit(batcher.send, ROOM, {"n": "another thread"})
@@ -220,7 +220,7 @@ def test_tickets_and_threads_share_a_lane_in_the_order_in_which_they_came(calls:
             pass
         calls.open.set()
         told.wait_for(1)
-        assert (first.result(10)["status"], second.result(10)["status"]) == (201, 201)
+        assert (first.result(30)["status"], second.result(30)["status"]) == (201, 201)
     assert calls.batches == [["a thread"], ["a ticket", "another thread"]]
     assert batcher.send(ROOM, {"n": "and on"})["status"] == 201
 
@@ -257,7 +257,7 @@ def test_tickets_that_wait_too_long_are_told_once_that_the_outcome_is_unknown(ca
     calls.open.clear()
     batcher.submit(ROOM, {"n": "running"}, "running")
     batcher.set_out()
-    assert calls.entered.acquire(timeout=10)
+    assert calls.entered.acquire(timeout=30)
     batcher.submit(ROOM, {"n": "waiting"}, "waiting")
     batcher._looked_at = float("-inf")
     batcher.set_out()
@@ -296,7 +296,7 @@ def test_threads_and_more_tickets_than_a_batch_are_each_answered_once(calls: Cal
             if n % 5 == 4:
                 batcher.set_out()
                 told.wait_for(150)
-        assert [one.result(10)["n"] for one in sending] == list(range(40))
+        assert [one.result(30)["n"] for one in sending] == list(range(40))
     assert len(told.outcomes) == 1_200
     assert sum(len(batch) for batch in calls.batches) == 1_240
 
@@ -321,12 +321,12 @@ def test_a_thread_of_its_own_has_time_once_all_is_told_and_nothing_waits(calls: 
     calls.open.clear()
     batcher.submit(ROOM, {"n": 0}, 0)
     batcher.set_out()
-    assert calls.entered.acquire(timeout=10)
+    assert calls.entered.acquire(timeout=30)
     for n in range(1, 151):
         batcher.submit(ROOM, {"n": n}, n)
     calls.open.set()
     for _ in range(3):
-        assert after.came.acquire(timeout=10)
+        assert after.came.acquire(timeout=30)
     assert after.heard == [(1, False), (101, False), (151, True)]
 
 
@@ -348,7 +348,7 @@ def test_whoever_is_sent_alone_waits_for_none_of_the_others(calls: Calls) -> Non
         batcher.submit(ROOM, {"n": n}, n)
     batcher.set_out()
     for _ in range(4):
-        assert after.came.acquire(timeout=10)
+        assert after.came.acquire(timeout=30)
     assert calls.batches == [[0, 1, 2], [0], [1], [2]]
     assert after.heard == [(0, False)] * 3 + [(3, True)]
 
@@ -360,7 +360,7 @@ def test_threads_that_take_their_time_afterwards_hold_up_no_lane(calls: Calls) -
 
     def wait(stays: bool) -> None:
         if stays and slow.acquire(blocking=False):  # as with pushes: one at a time
-            assert done.wait(10)
+            assert done.wait(30)
 
     batcher = Batcher(calls, told, wait)
     for n in range(40):

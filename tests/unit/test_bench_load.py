@@ -118,7 +118,7 @@ def test_a_lost_and_a_doubled_event_are_told_as_such(load: Load, server: Server)
     first = load.expect(2, groups=1)
     for name, number in (("ann", 0), ("ann", 1), ("ann", 1), ("ben", 0)):
         server.say(name, first + number)
-    told = load.finish(timeout=1)
+    told = load.finish(timeout=3)
     assert (told["missing"], told["doubled"], told["strange"]) == (1, 1, 0)
     assert (told["least"], told["most"]) == (1, 2)
     assert find_problems(told) == ["1 deliveries missing", "1 deliveries arrived twice"]
@@ -180,7 +180,7 @@ def test_requests_are_sent_with_numbers_and_ids_of_their_own(load: Load, server:
     load.connect(server.port, ["40ann"])
     first = load.expect(10)
     load.send(server.port, [post("/send", {"content": MARKER}, "token", [0])], connections=1, total=3)
-    told = load.finish(timeout=1)
+    told = load.finish(timeout=3)
     assert told["http"]["answered"] == 3
     assert [f"n={first + n:08x}>".encode() in asked for n, asked in enumerate(server.posted)] == [True] * 3
     assert find_problems(told) == ["3 deliveries missing"]

@@ -82,7 +82,7 @@ class Loop:
         self.clients: list[socket.socket] = []
 
     def connect(self, data: bytes = b"") -> socket.socket:
-        client = socket.create_connection(self.listener.getsockname(), timeout=10)
+        client = socket.create_connection(self.listener.getsockname(), timeout=30)
         self.clients.append(client)
         client.sendall(data)
         return client

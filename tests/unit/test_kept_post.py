@@ -107,7 +107,7 @@ def test_what_is_refused_before_all_of_it_came_is_refused(kept: bool) -> None:
         client = ServiceClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "the token")
         with pytest.raises(ServiceRefused) as refused:
             post(KeptPost(client, "/deliver"), body) if kept else client.post("/deliver", body)
-        refusing.result(10)
+        refusing.result(30)
     assert (refused.value.status, refused.value.body) == (413, {"code": "too_large"})
 
 
@@ -127,7 +127,7 @@ def test_a_connection_that_was_closed_while_idle_is_made_anew() -> None:
     with serving([ACCEPTED, None], ACCEPTED) as other:
         kept = keep(other)
         assert post(kept) == TOLD
-        assert other.hung_up.acquire(timeout=10)
+        assert other.hung_up.acquire(timeout=30)
         assert post(kept) == TOLD
         assert (other.connections, len(other.requests)) == (2, 2)
 

@@ -59,7 +59,7 @@ def begin_and_end(pusher: Pusher, *rows: str, here: bool) -> None:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -98,7 +98,7 @@ def test_what_comes_while_a_push_is_under_way_goes_together_after_it_in_order(ou
         other.reads.clear()
         pusher.begin([push("2")])
         with ThreadPoolExecutor(1) as another:
-            another.submit(begin_and_end, pusher, "3", here=True).result(10)  # it began nothing, and waits for nothing
+            another.submit(begin_and_end, pusher, "3", here=True).result(60)  # it began nothing, and waits for nothing
         pusher.push([push("4")])
         pusher.begin([push("5"), push("6")])
         other.reads.set()
@@ -168,7 +168,7 @@ def test_many_threads_push_each_event_once_and_each_threads_in_order(outbox: Out
         ready = threading.Barrier(threads)
 
         def send(who: int) -> None:
-            ready.wait(10)
+            ready.wait(30)
             for n in range(events):
                 if n % 5 == 4:
                     pusher.push([push(f"{who} {n}")])
@@ -177,7 +177,7 @@ def test_many_threads_push_each_event_once_and_each_threads_in_order(outbox: Out
 
         with ThreadPoolExecutor(threads) as pool:
             for sending in [pool.submit(send, who) for who in range(threads)]:
-                sending.result(30)
+                sending.result(60)
         wait_until(lambda: len(outbox.of("finish_outbox")) == threads * events)
         rows = [row for batch in delivered(other) for row in batch]
         for who in range(threads):

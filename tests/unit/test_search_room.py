@@ -34,7 +34,7 @@ def test_of_two_more_one_waits_for_its_turn_and_one_is_told() -> None:
     with room.one():
         for other in others:
             other.start()
-        assert told.wait(10)
+        assert told.wait(30)
         assert not went_on.is_set()
     for other in others:
         other.join(20)
