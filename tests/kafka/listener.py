@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from services.chat.kafka.connection import MESSAGES, USERS
 from shared.wire import wire_time
+from tests.system.waiting import eventually
 
 PATIENCE_SECONDS = 20.0
 
@@ -22,6 +23,20 @@ class Heard:
     key: str
     value: dict[str, Any]
     size: int
+
+
+def ends(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """The first offset there is, and the one after the last. A topic just made has no leaders for a moment."""
+
+    def ask() -> tuple[int, int] | None:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=10)
+        except KafkaException:
+            return None
+
+    found = eventually(ask, f"{place} having a leader")
+    assert found is not None
+    return found
 
 
 class Listener:
@@ -36,7 +51,7 @@ class Listener:
         known = self._consumer.list_topics(timeout=10).topics
         for topic in topics:
             for partition in known[topic].partitions:
-                first, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+                first, end = ends(self._consumer, TopicPartition(topic, partition))
                 places.append(TopicPartition(topic, partition, first if whole else end))
         self._consumer.assign(places)
         self.heard: list[Heard] = []
