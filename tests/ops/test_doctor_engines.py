@@ -17,7 +17,7 @@ from ops.doctor.setup import read_setup
 from ops.engines import broker_command, find_broker, is_listening
 from ops.ports import find_free_port
 from tests.engines import Broker, RedisServer
-from tests.ops.test_doctor import NOWHERE, texts
+from tests.ops.doctor import NOWHERE, texts
 from tests.system.waiting import eventually
 
 
@@ -116,8 +116,15 @@ def test_a_kafka_has_nothing_to_mend_before_chat_has_made_its_topics_and_after(b
     assert "has 12 partitions, KAFKA_PARTITIONS is 4" in texts(lines, "warn")["chat.messages"]
 
 
-def make_topics(broker: Broker, partitions: int) -> None:
-    topics = [NewTopic(name, num_partitions=partitions) for name in ("chat.messages", "chat.users")]
+def test_the_bridge_s_own_topic_may_have_other_partitions(broker: Broker, tmp_path: Path) -> None:
+    make_topics(broker, 1, "chat.dead")
+    lines = ask(tmp_path, KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap, KAFKA_PARTITIONS="4")
+    assert "chat.dead" in texts(lines, "ok")
+    assert "chat.dead" not in texts(lines, "warn")
+
+
+def make_topics(broker: Broker, partitions: int, *names: str) -> None:
+    topics = [NewTopic(name, num_partitions=partitions) for name in names or ("chat.messages", "chat.users")]
     for made in broker.connect().create_topics(topics).values():
         with suppress(KafkaException):  # it may be there
             made.result(30)
