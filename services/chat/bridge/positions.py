@@ -27,9 +27,10 @@ class Positions:
     The ends are asked over a connection of their own: on the consumer's each question waits for its long poll.
     """
 
-    def __init__(self, settings: KafkaSettings, consumer: Consumer) -> None:
+    def __init__(self, settings: KafkaSettings, consumer: Consumer, admin: AdminClient | None = None) -> None:
         self._consumer = consumer
-        self._admin = AdminClient(connection_options(settings) | {"socket.timeout.ms": int(ANSWER_SECONDS * 1000)})
+        options = connection_options(settings) | {"socket.timeout.ms": int(ANSWER_SECONDS * 1000)}
+        self._admin = admin or AdminClient(options)
         self._checked_at = float("-inf")
         self._answered_at = float("-inf")
         self._ends: dict[tuple[str, int], int] = {}
@@ -39,10 +40,7 @@ class Positions:
         if time.monotonic() - self._checked_at < CHECK_SECONDS:
             return
         try:
-            if assigned := self._consumer.assignment():
-                self._check_assigned(self._consumer.position(assigned))
-            else:
-                self._admin.list_topics(timeout=ANSWER_SECONDS)
+            self.look()
             self._answered_at = time.monotonic()
             self._away = False
         except KafkaException as error:
@@ -50,6 +48,13 @@ class Positions:
                 log.warning("kafka_away", cause=str(error))
             self._away = True
         self._checked_at = time.monotonic()
+
+    def look(self) -> None:
+        """Now, whenever it was last done. Raises KafkaException."""
+        if assigned := self._consumer.assignment():
+            self._check_assigned(self._consumer.position(assigned))
+        else:
+            self._admin.list_topics(timeout=ANSWER_SECONDS)
 
     def check_fresh(self) -> None:
         """For ``/readyz``. Raises Unavailable."""
@@ -68,6 +73,8 @@ class Positions:
         ends = {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}
         for place in places:
             end = ends[(place.topic, place.partition)]
+            if end < 0:  # a broker that has just come back may not know it yet, and calls that no error
+                continue
             known = place.offset != OFFSET_INVALID
             if known:
                 LAG.labels(place.topic, str(place.partition)).set(max(0, end - place.offset))
