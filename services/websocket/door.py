@@ -50,6 +50,7 @@ class Door:
 
     def open(self, hand_over: Callable[[socket.socket, Any, bytes], None]) -> None:
         self.hand_over = hand_over
+        self.watch.first = self.listening.fileno()
         self._look_out(True)
         green.spawn(self._sweep)
 

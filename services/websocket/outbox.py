@@ -232,7 +232,8 @@ class Outbox:
             self._finished()
 
     def abandon(self) -> None:
-        """The websocket is gone."""
+        """The websocket is gone, and ends itself: it and this would keep each other for the garbage collector."""
+        self._carrier = None
         self._break()
 
     def _write(self, wires: list[Any]) -> int:

@@ -42,6 +42,29 @@ def test_a_delivery_behind_a_crowd_on_a_connection_that_brought_one_before_comes
     assert first.count(b'42["read",{}]') < CROWD / 2  # only they were here before it
 
 
+def test_whoever_comes_behind_a_crowd_that_leaves_need_not_wait_until_all_of_it_is_counted_out(
+    make_service: MakeService, neighbours: Neighbours, ann: str, ben: str
+) -> None:
+    service = make_service()
+    handshake = make_handshake()
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(reach(service)) for _ in range(CROWD)]
+        for made in crowd:
+            made.sendall(handshake + frame(f'40{{"token":"{neighbours.sign(ann)}"}}'.encode()))
+        assert all(is_welcome(made) for made in crowd)
+        service.pause()
+        for made in crowd:
+            made.close()
+        newcomer = stack.enter_context(reach(service))
+        newcomer.sendall(handshake + frame(f'40{{"token":"{neighbours.sign(ben)}"}}'.encode()))
+        service.resume()
+        assert is_welcome(newcomer)
+        wait_until(lambda: service.metric("pulse_socket_connections") == 1, what="all of the crowd are counted out")
+        said = [(line["event"], line.get("user_id")) for line in service.log()]
+    assert said.count(("disconnected", ann)) == CROWD
+    assert ("disconnected", ann) in said[said.index(("connected", ben)) :]
+
+
 @contextmanager
 def more_than_it_can_open(service: Service) -> Iterator[None]:
     """Clients are in the queue for whom it has no descriptors left; at the end they hang up."""

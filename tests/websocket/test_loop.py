@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -19,6 +21,7 @@ from services.websocket.broadcast import OnlyHere
 from services.websocket.carrier import Site, Websocket
 from services.websocket.connections import Connections
 from services.websocket.door import Door
+from services.websocket.frames import Frame
 from services.websocket.heartbeat import Heartbeat
 from services.websocket.outbox import Limits, Outbox
 from services.websocket.short_road import Asked, DeliverRoad
@@ -226,6 +229,58 @@ def test_of_two_who_say_much_at_once_each_gets_turns(pairs: list[Pair]) -> None:
     for one in clients:
         assert [said for who, said in heard if who is one] == [str(n) for n in range(50)]
     assert {who for who, _ in heard[:10]} == set(clients)
+
+
+def carry(pair: Pair) -> tuple[Websocket, Client]:
+    reason = SimpleNamespace(TRANSPORT_CLOSE="gone")
+    engine = SimpleNamespace(ping_interval=25, ping_timeout=20, reason=reason)
+    nobodys = SimpleNamespace(add=lambda *_: None)
+    made = Client([])
+    carried = Websocket(Site(engine, nobodys, 65_536, Watch()), made, pair[0])  # type: ignore[arg-type]
+    carried.open(b"hello")
+    return carried, made
+
+
+def test_who_hangs_up_is_counted_out_in_the_turn_in_which_that_is_heard(pairs: list[Pair]) -> None:
+    def work() -> None:
+        for pair in pairs:
+            carried, client = carry(pair)
+            assert not client.closed
+            pair[1].close()
+            carried.ready(READ)
+            assert client.closed
+
+    in_a_loop(work)
+
+
+def test_who_turns_out_to_be_gone_while_it_is_written_to_is_counted_out_when_that_is_done(pairs: list[Pair]) -> None:
+    def work() -> None:
+        for pair in pairs:
+            _, client = carry(pair)
+            pair[1].close()
+            client.queue.offer(Frame("42[]"))
+            assert not client.closed
+            turn_until(lambda client=client: client.closed)  # type: ignore[misc]
+
+    in_a_loop(work)
+
+
+def test_who_hung_up_is_no_garbage_that_must_be_looked_for(pairs: list[Pair]) -> None:
+    def work() -> None:
+        gc.disable()
+        try:
+            carried, client = carry(pairs[0])
+            left = weakref.ref(client)
+            del client
+            assert left() is not None
+            pairs[0][1].close()
+            carried.ready(READ)
+            del carried
+            assert left() is None
+        finally:
+            gc.enable()
+
+    in_a_loop(work)
 
 
 def test_a_token_that_is_not_taken_at_once_is_looked_at_once_only_and_what_comes_behind_it_goes_its_way(
