@@ -88,7 +88,7 @@ class SendLimit:
 def _refuse(wait: float) -> TooManyRequests:
     REFUSED.inc()
     return TooManyRequests(
-        "You are doing more than this installation takes it. It goes on in a moment.",
+        "You are doing more than this installation takes. It goes on in a moment.",
         retry_after_seconds=math.ceil(wait / 1_000_000),
     )
 

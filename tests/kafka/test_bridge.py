@@ -78,6 +78,10 @@ class Running:
     def heard(self, room: str) -> list[int]:
         return [data["seq"] for data in self.websocket.data if data.get("conversation_id") == room]
 
+    def lag(self) -> float:
+        lines = self.client.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith("pulse_bridge_lag{"))
+
     def committed(self) -> int:
         """Records of MESSAGES that will not be read again."""
         places = [TopicPartition(MESSAGES, number) for number in range(PARTITIONS)]
@@ -133,6 +137,20 @@ def test_while_the_websocket_service_is_away_nothing_is_committed_and_nothing_lo
     eventually(lambda: len(running.heard(room)) >= 20, "the 20 events")
     assert running.heard(room) == list(range(1, 21))
     eventually(lambda: running.committed() == before + 20, "the commit")
+
+
+def test_while_the_websocket_service_is_away_the_lag_grows_and_kafka_is_well(running: Running) -> None:
+    room = str(uuid4())
+    running.websocket.status = 503
+    asked = running.websocket.requests
+    running.publish(event(1, room), key=room)
+    eventually(lambda: running.websocket.requests > asked, "the first being held")
+    running.publish(*(event(number, room) for number in range(2, 22)), key=room)
+    eventually(lambda: running.lag() > 0, "the others being counted")
+    assert (running.client.get("/readyz").json or {})["dependencies"]["kafka"] == "ok"
+    running.websocket.status = 202
+    eventually(lambda: running.heard(room) == list(range(1, 22)), "the 21 events")
+    eventually(lambda: running.lag() == 0, "nothing being left")
 
 
 def test_a_wrong_service_token_sets_nothing_aside(running: Running) -> None:

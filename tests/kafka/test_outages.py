@@ -8,6 +8,7 @@ from pathlib import Path
 
 import certifi
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from ops.guard import Guard
 from services.chat.kafka.connection import MESSAGES, USERS, make_topics
@@ -112,5 +113,7 @@ def test_what_is_sent_while_the_broker_is_away_is_published_when_it_is_back(
     own_broker.up()
     # A killed one has forgotten the first.
     check_backlog_is_published(room, tap, own_broker)
+    topics = AdminClient({"bootstrap.servers": own_broker.bootstrap, "log_level": 0}).list_topics(timeout=20).topics
+    assert [len(topics[name].partitions) for name in (MESSAGES, USERS)] == [12, 12]
     tap.stop()
     own_broker.clear()

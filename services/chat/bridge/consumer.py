@@ -126,6 +126,7 @@ class BridgeConsumer:
         while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
             self._each_assigned(self._consumer.pause)
             self._take(self._consumer.poll(min(left, POLL_SECONDS)))
+            self.positions.check()
 
     def _each_assigned(self, act: Callable[[list[TopicPartition]], None]) -> None:
         if assigned := self._consumer.assignment():

@@ -59,6 +59,7 @@ class Publisher:
         options = connection_options(settings) | {
             "acks": "all",
             "enable.idempotence": True,
+            "allow.auto.create.topics": False,  # a broker that forgot them would make them with its own partitions
             "compression.type": "lz4",
             "linger.ms": 2,
             "message.timeout.ms": int(PUBLISH_SECONDS * 1000),

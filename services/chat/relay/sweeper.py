@@ -57,14 +57,20 @@ class Sweeper:
             self._most = min(SWEEP_EVENTS, self._most * 2)
         return len(pushes)
 
+    def turn(self) -> bool:
+        """Whether there may be more to deliver. Raises AppError."""
+        try:
+            more = self._delivers and self.sweep() > 0
+        finally:
+            self._measure()  # its figures tell most while nothing can be delivered
+        self._tidy()
+        return more
+
     def _run(self) -> None:
         pause = SWEEP_SECONDS
         while True:
             try:
-                more = self._delivers and self.sweep() > 0
-                pause = 0.0 if more else SWEEP_SECONDS
-                self._measure()
-                self._tidy()
+                pause = 0.0 if self.turn() else SWEEP_SECONDS
             except AppError as error:
                 pause = min(max(pause, SWEEP_SECONDS) * 1.5, LONGEST_PAUSE_SECONDS)
                 log.warning("sweep_failed", cause=repr(error.__cause__ or error))
