@@ -10,6 +10,7 @@ import errno
 import json
 import socket
 import time
+import uuid
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -286,10 +287,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
     def handle_error(self, _request: Any, client: Any, _address: Any, cause: BaseException) -> None:
         """The connection's last answer. gunicorn's own is HTML, and its log line quotes the address."""
         error = _as_app_error(cause)
+        request_id = str(uuid.uuid4())
+        structlog.contextvars.clear_contextvars()  # of the request this thread answered before
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         log.warning("request_not_read", error_code=error.code, cause=type(cause).__name__)
         body = json.dumps(error.body()).encode()
         head = (
             f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nConnection: close\r\n"
+            f"X-Request-Id: {request_id}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         with suppress(OSError):  # the client may have gone

@@ -7,6 +7,7 @@ import resource
 from contextlib import suppress
 
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from tests.unit.worker_loop import GET, POST, Loop
@@ -80,10 +81,11 @@ def test_without_room_for_a_connection_the_others_are_served(loop: Loop) -> None
 def test_what_gunicorn_refuses_is_refused_at_once_and_logs_no_failure_of_the_road(
     loop: Loop, data: bytes, status: bytes
 ) -> None:
-    with capture_logs() as lines:
+    with capture_logs([merge_contextvars]) as lines:
         answer = loop.hear(loop.connect(data), b"")
     assert answer.split()[1] == status
     assert [line["event"] for line in lines] == ["request_not_read"]
+    assert f"X-Request-Id: {lines[0]['request_id']}".encode() in answer.split(b"\r\n")
     assert not loop.road.taken
 
 
