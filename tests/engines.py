@@ -6,11 +6,14 @@ each file that asks for it. Whoever needs one of their own makes a `RedisServer`
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 import redis
@@ -73,6 +76,11 @@ class Broker(Process):
         self.kill()
         self.up()
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else uses it: it is this process's own."""
+        yield
+
     def stop(self, with_signal: signal.Signals = signal.SIGINT) -> None:
         """On SIGTERM it would take its five seconds."""
         super().stop(with_signal)
@@ -93,6 +101,13 @@ class OutsideBroker(Broker):
 
     def clear(self) -> None:
         pass
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Test processes take turns: its topics, and the group that bridges share, are the same for all of them."""
+        with (Path(gettempdir()) / "pulse-tests-outside-broker.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            yield
 
     def kill(self) -> None:
         pytest.skip("the broker of KAFKA_BOOTSTRAP_SERVERS is not ours to end or freeze")
@@ -141,8 +156,9 @@ def redis_server(_redis_process: RedisServer) -> RedisServer:
 
 
 @pytest.fixture(scope="module")
-def broker(_broker_process: Broker) -> Broker:
+def broker(_broker_process: Broker) -> Iterator[Broker]:
     """Running, and without topics when the first test of a file asks for it, unless it is an outside one."""
-    _broker_process.up()
-    _broker_process.clear()
-    return _broker_process
+    with _broker_process.alone():
+        _broker_process.up()
+        _broker_process.clear()
+        yield _broker_process

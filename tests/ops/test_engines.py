@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import redis
@@ -51,18 +52,18 @@ def test_no_list_of_processes_and_no_other_user_reads_the_password(tmp_path: Pat
 
 
 def test_the_broker_takes_messages_and_comes_back_empty_after_a_kill(broker: Broker) -> None:
-    admin = broker.connect()
-    admin.create_topics([NewTopic("chat.tried", num_partitions=3)])["chat.tried"].result(30)
-    assert len(admin.list_topics(timeout=30).topics["chat.tried"].partitions) == 3
+    admin, topic = broker.connect(), f"chat.tried.{uuid4()}"
+    admin.create_topics([NewTopic(topic, num_partitions=3)])[topic].result(30)
+    assert len(admin.list_topics(timeout=30).topics[topic].partitions) == 3
     failed: list[object] = []
     producer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0})
-    producer.produce("chat.tried", b"hello", key=b"key", on_delivery=lambda error, _: failed.append(error))
+    producer.produce(topic, b"hello", key=b"key", on_delivery=lambda error, _: failed.append(error))
     assert producer.flush(20) == 0
     assert failed == [None]
     broker.kill()
     assert not is_listening(broker.port)
     broker.up()
-    eventually(lambda: "chat.tried" not in admin.list_topics(timeout=30).topics, "an empty broker")
+    eventually(lambda: topic not in admin.list_topics(timeout=30).topics, "an empty broker")
 
 
 def test_a_program_that_is_named_and_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
