@@ -41,6 +41,14 @@ class BadRequest(AppError):
     code, status, message = "bad_request", 400, "The request can't be read."
 
 
+class UriTooLong(AppError):
+    code, status, message = "uri_too_long", 414, "The address is too long."
+
+
+class HeadersTooLarge(AppError):
+    code, status, message = "headers_too_large", 431, "The request's headers are too large."
+
+
 class NotAuthenticated(AppError):
     code, status, message = "not_authenticated", 401, "Sign in first."
 

@@ -7,13 +7,10 @@ app's short roads (``shared/short_road.py``). All that is kept of a connection i
 from __future__ import annotations
 
 import errno
-import json
 import socket
 import time
-import uuid
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
@@ -22,8 +19,9 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseExc
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from shared.errors import AppError, BadRequest
+from shared.errors import AppError, BadRequest, HeadersTooLarge, UriTooLong
 from shared.short_road import EXTENSION, REQUEST_BYTES, Replies, Reply, ShortRoad, count_wanted, frame, read_request
+from shared.unread import refuse
 
 NOTIFY_SECONDS = 1.0  # how often the arbiter is told that we live; it waits 30
 PART_SECONDS = (
@@ -35,14 +33,6 @@ FULL_SECONDS = 1.0  # without new connections, when there is no room for one: th
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 log = structlog.get_logger()
-
-
-class UriTooLong(AppError):
-    code, status, message = "uri_too_long", 414, "The address is too long."
-
-
-class HeadersTooLarge(AppError):
-    code, status, message = "headers_too_large", 431, "The request's headers are too large."
 
 
 class _Begun:
@@ -286,19 +276,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is published witho
 
     def handle_error(self, _request: Any, client: Any, _address: Any, cause: BaseException) -> None:
         """The connection's last answer. gunicorn's own is HTML, and its log line quotes the address."""
-        error = _as_app_error(cause)
-        request_id = str(uuid.uuid4())
-        structlog.contextvars.clear_contextvars()  # of the request this thread answered before
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        log.warning("request_not_read", error_code=error.code, cause=type(cause).__name__)
-        body = json.dumps(error.body()).encode()
-        head = (
-            f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nConnection: close\r\n"
-            f"X-Request-Id: {request_id}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
         with suppress(OSError):  # the client may have gone
-            write_nonblock(client, head.encode() + body)
+            write_nonblock(client, refuse(_as_app_error(cause), type(cause).__name__))
 
 
 def _as_app_error(cause: BaseException) -> AppError:

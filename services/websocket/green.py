@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import socket
 import warnings
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 
 from services.websocket.begun import Begun
 from services.websocket.http_head import Head, read_head
+from shared.errors import AppError, BadRequest, HeadersTooLarge, UriTooLong
 
 # Its own resolver would be imported, a quarter of the start, and never asked: see `patch`.
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
@@ -35,6 +37,8 @@ with warnings.catch_warnings():
 ASYNC_MODE = "eventlet"  # Flask-SocketIO's name for it
 KEEPALIVE_SECONDS = 75  # a client may take to begin its next request; longer than a balancer's
 SOCKET_SECONDS = 60  # to go on with one, or to take its answer
+PART_SECONDS, PART_READS = 2.0, 64  # for whoever sent no request to read the answer
+DIGITS = re.compile("[0-9]{1,18}")
 
 # As they were before ``patch``: what these do never switches green threads.
 plain_selectors, plain_sockets = map(eventlet.patcher.original, ("selectors", "socket"))
@@ -174,6 +178,7 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
     """What the server's loop does with a connection: one request, then it is the door's again."""
 
     door: Door
+    refuse: Callable[[AppError, str], bytes]
     rfile: Any  # the connection, buffered
     headers: Any
     _plain: Head | None = None
@@ -208,23 +213,50 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
         """As http.server's, which gives each head to the parser of e-mails; heads that are not plain still go there."""
         head, self._plain = self._plain, None
         if head is None:
-            return bool(super().parse_request()) and self._has_one_length()
+            try:
+                return bool(super().parse_request()) and self._has_a_length()
+            except (eventlet.wsgi.HeaderLineTooLong, eventlet.wsgi.HeadersTooLarge):
+                self._refuse(HeadersTooLarge())
+                return False
         self.rfile.fp.read(head.length - len(self.raw_requestline))  # past the loop's own look at each line
         self.command, self.path, self.request_version = head.method, head.target, "HTTP/1.1"
         self.requestline = f"{head.method} {head.target} HTTP/1.1"
         self.headers, self.close_connection = head, head.closes
         return True
 
+    def send_error(self, *_: object, **__: object) -> None:
+        """What the standard library can't read. Its own answer is HTML that quotes it."""
+        self._refuse(BadRequest())
+
     def log_message(self, *_: object) -> None:
         """The standard library would quote what it can't read, which may hold a token, in lines unlike the log's."""
 
-    def _has_one_length(self) -> bool:
-        """The loop takes the first of several: where the next request begins would be a matter of opinion."""
-        if len(self.headers.get_all("Content-Length", ())) > 1:
-            self.wfile.write(b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-            self.close_connection = True
+    def _read_request_line(self) -> bytes:
+        line: bytes = super()._read_request_line()
+        if len(line) < self.server.url_length_limit:
+            return line
+        self._refuse(UriTooLong())
+        return b""
+
+    def _has_a_length(self) -> bool:
+        """The loop takes the first of several, or of two kinds: where the next request begins would be a matter of
+        opinion."""
+        lengths = self.headers.get_all("Content-Length", ())
+        odd = len(lengths) > 1 or not all(map(DIGITS.fullmatch, lengths))
+        if odd or (lengths and "Transfer-Encoding" in self.headers):
+            self._refuse(BadRequest())
             return False
         return True
+
+    def _refuse(self, error: AppError) -> None:
+        self.close_connection = True
+        with suppress(OSError), eventlet.Timeout(PART_SECONDS, False):  # the client has gone, or goes on
+            self.wfile.write(self.refuse(error, "http"))
+            self.wfile.flush()
+            self.connection.fd.shutdown(socket.SHUT_WR)
+            for _ in range(PART_READS):  # closed on what it still sends, its answer would be cut off
+                if not self.connection.recv(65_536):
+                    break
 
 
 def serve(
@@ -234,8 +266,11 @@ def serve(
     connections: int,
     drain: Callable[[], None],
     drain_seconds: float,
+    refuse: Callable[[AppError, str], bytes],
 ) -> bool:
     """Serves ``site`` until SIGTERM or SIGINT, then refuses new clients, calls ``drain`` and lets requests finish.
+
+    ``refuse`` writes the answer to what is no request.
 
     False when the loop ended by itself.
     """
@@ -245,7 +280,7 @@ def serve(
         eventlet.wsgi.server,
         arrivals,
         site,
-        protocol=type("Requests", (Requests,), {"door": door}),
+        protocol=type("Requests", (Requests,), {"door": door, "refuse": staticmethod(refuse)}),
         max_size=connections,
         log_output=False,
         debug=False,

@@ -18,7 +18,13 @@ class Head:
         self._by_name = {name.lower(): value for name, value in fields}
         self.closes = self._by_name.get("connection", "").lower() == "close"
         self.names = self._by_name.keys()  # in lower case
-        self.plain = len(self.names) == len(fields)  # no field stands twice
+        length = self._by_name.get("content-length", "0")
+        self.plain = (
+            len(self.names) == len(fields)  # no field stands twice
+            and length.isascii()
+            and length.isdigit()
+            and "transfer-encoding" not in self.names
+        )
 
     @overload
     def get(self, name: str) -> str | None: ...

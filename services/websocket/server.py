@@ -16,6 +16,7 @@ from services.websocket.lifecycle import CantStart
 from services.websocket.settings import WebsocketSettings
 from shared.logs import configure_logs
 from shared.settings import SettingsError, exit_with
+from shared.unread import refuse
 
 # Everybody comes back at once after a restart, and who finds no room asks again after 1, 3 and 7 s. The system's own
 # bound holds, too (somaxconn, on Linux mostly 4,096).
@@ -71,7 +72,7 @@ def run(listening: socket.socket, settings: WebsocketSettings) -> None:
     sockets = app.extensions["pulse.sockets"]
     door = Door(listening, sockets.watch, sockets.short_road, sockets.welcome)
     door.most_files = most + SPARE_FILES // 2
-    if not green.serve(door, app, connections=most, drain=drain, drain_seconds=DRAIN_SECONDS):
+    if not green.serve(door, app, connections=most, drain=drain, drain_seconds=DRAIN_SECONDS, refuse=refuse):
         raise SystemExit("websocket: the server loop ended by itself")
     log.info("stopped")
 
