@@ -16,7 +16,7 @@ from tests.system.waiting import eventually
 
 pytestmark = pytest.mark.system
 
-REVOKED_WITHIN_SECONDS = 30.0  # 2 s are promised; the rest is for a busy machine
+REVOKED_WITHIN_SECONDS = 10.0  # 2 s are promised; the rest is for a busy machine
 
 
 def is_refused(http: Http, path: str) -> bool:
