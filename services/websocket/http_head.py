@@ -18,11 +18,11 @@ class Head:
         self._by_name = {name.lower(): value for name, value in fields}
         self.closes = self._by_name.get("connection", "").lower() == "close"
         self.names = self._by_name.keys()  # in lower case
-        length = self._by_name.get("content-length", "0")
+        body = self._by_name.get("content-length", "0")
         self.plain = (
             len(self.names) == len(fields)  # no field stands twice
-            and length.isascii()
-            and length.isdigit()
+            and body.isascii()
+            and body.isdigit()
             and "transfer-encoding" not in self.names
         )
 
