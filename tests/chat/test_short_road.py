@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.chat.messages.batcher import WAITING_ITEMS
+from services.chat.messages.lane import WAITING_ITEMS
 from services.chat.messages.short_road import SendRoad
 from shared.short_road import EXTENSION, Replies, Reply, Request
 from tests.chat.conftest import ChatApp, running_app

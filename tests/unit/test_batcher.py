@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from services.chat.errors import SendQueueFull
-from services.chat.messages import batcher as module
-from services.chat.messages.batcher import LANES, WAITING_ITEMS, Batcher
+from services.chat.messages.batcher import LANES, Batcher
+from services.chat.messages.lane import WAITING_ITEMS, Waiting
 from services.chat.messages.turns import Turns
 from shared.database import Contention, OutcomeUnknown
 from shared.errors import Unavailable
@@ -106,7 +106,7 @@ def test_a_database_that_is_away_is_said_at_once(calls: Calls) -> None:
 def test_a_full_lane_refuses_and_an_empty_one_accepts_again(calls: Calls) -> None:
     batcher = Batcher(calls)
     lane = batcher._lanes[ROOM.int % LANES]
-    lane._waiting.extend(module._Waiting({"n": n}) for n in range(WAITING_ITEMS))
+    lane._waiting.extend(Waiting({"n": n}) for n in range(WAITING_ITEMS))
     with pytest.raises(SendQueueFull) as refused:
         batcher.send(ROOM, {"n": 1})
     assert refused.value.retry_after_seconds == 1

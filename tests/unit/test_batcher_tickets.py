@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services.chat.errors import SendQueueFull
-from services.chat.messages.batcher import BATCH_ITEMS, WAITING_ITEMS, Batcher
+from services.chat.messages.batcher import Batcher
+from services.chat.messages.lane import BATCH_ITEMS, WAITING_ITEMS
 from shared.errors import Unavailable
 from tests.unit.batches import ROOM, Calls, Told, wait_for_waiting
 from tests.unit.batches import calls as calls  # a fixture

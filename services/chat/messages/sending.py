@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 from prometheus_client import Counter
 
 from services.chat.errors import AttachmentNotFound
-from services.chat.messages.batcher import Batcher, Tell
+from services.chat.messages.batcher import Batcher
+from services.chat.messages.lane import Tell
 from services.chat.messages.schemas import SendRequest
 from services.chat.relay.pusher import Push, Pusher, current_request_id
 from shared.database import Database

@@ -14,7 +14,7 @@ import structlog
 from pydantic import ValidationError
 from werkzeug.http import parse_cookie
 
-from services.chat.messages.batcher import Outcome
+from services.chat.messages.lane import Outcome
 from services.chat.messages.schemas import SendRequest
 from services.chat.messages.sending import Sender, read_result
 from services.chat.rate_limits import SendLimit
