@@ -16,7 +16,7 @@ async def balance(host: str, port: int, nodes: Nodes) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    server = await loop.create_server(lambda: Front(nodes), host, port, backlog=1024)
+    server = await loop.create_server(lambda: Front(nodes), host, port, backlog=4096)
     watching = [asyncio.create_task(nodes.watch(node)) for node in nodes.all]
     await stopped.wait()
     server.close()
