@@ -67,6 +67,8 @@ class BridgeConsumer:
                     self._deliver()
         finally:
             self._consumer.close()
+            # They know each other: as a circle their threads would stay until garbage is looked for.
+            del self._consumer, self.positions
 
     def _hear(self, error: KafkaError) -> None:
         """What no waiting mends, once; that a broker is away says ``positions``."""
