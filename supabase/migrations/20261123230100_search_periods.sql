@@ -1,6 +1,8 @@
 -- Words that many messages have, together: the index listed every place where all of them ever stood, and each was read
 -- for its time. It is asked for one period after another instead, newest first, where few of those fill the page.
 
+set statement_timeout = 0; -- the Supabase CLI keeps to the project's two minutes, which a large index may need
+
 create function public.search_terms(
     words tsvector, conversation_id uuid, sender_id uuid, created_at timestamptz
 ) returns tsvector
