@@ -74,7 +74,7 @@ def main(kind: str, words: list[str]) -> int:
     if not words:
         forget(ROOT)
     code = subprocess.run((*pytest, *WORKERS, *words), cwd=ROOT, env=environment, check=False).returncode
-    if code == 1 and not words:  # tests failed; other codes are pytest's own trouble
+    if code == 1 and not words:  # something failed; other codes are pytest's own trouble
         code = look_again(pytest, ROOT, environment)
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
     print(f"{'passed' if code == 0 and not failed else 'failed'} after {minutes} min {seconds} s")

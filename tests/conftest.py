@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -20,6 +20,7 @@ from ops.errors import SetupError
 from ops.migrate import APP_ROLE, migrate
 from ops.ports import find_free_port
 from ops.postgres import Cluster, serve
+from ops.second_look import CRASHED
 from tests import lean
 from tests.engines import _broker_process, _redis_process, broker, engine_guard, redis_server
 from tests.order import pytest_xdist_make_scheduler
@@ -54,6 +55,13 @@ class Database:
 
     url: str
     owner_url: str
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, sched: Any) -> None:
+    """A worker died with this test. Another one runs it again, after which pytest would know of no failure."""
+    cache = sched.config.cache
+    cache.set(CRASHED, [*cache.get(CRASHED, []), crashitem])
 
 
 @pytest.fixture(scope="session")
