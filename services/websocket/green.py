@@ -38,6 +38,7 @@ ASYNC_MODE = "eventlet"  # Flask-SocketIO's name for it
 KEEPALIVE_SECONDS = 75  # a client may take to begin its next request; longer than a balancer's
 SOCKET_SECONDS = 60  # to go on with one, or to take its answer
 PART_SECONDS, PART_READS = 2.0, 64  # for whoever sent no request to read the answer
+LINE_BYTES = 8_192  # of the length of a chunk, or a field after the last
 DIGITS = re.compile("[0-9]{1,18}")
 
 # As they were before ``patch``: what these do never switches green threads.
@@ -174,6 +175,18 @@ class Arrivals:
         """It has nothing of its own."""
 
 
+class Lines(io.BufferedReader):
+    """The length of a chunk is asked for without a bound: whoever sent a line without end would be kept whole."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size >= 0:
+            return super().readline(size)
+        line = super().readline(LINE_BYTES)
+        if len(line) == LINE_BYTES:
+            raise eventlet.wsgi.ChunkReadError
+        return line
+
+
 class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published without types
     """What the server's loop does with a connection: one request, then it is the door's again."""
 
@@ -185,7 +198,7 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
 
     def setup(self) -> None:
         super().setup()
-        self.rfile = io.BufferedReader(Begun(self.connection.first, self.rfile.detach()))
+        self.rfile = Lines(Begun(self.connection.first, self.rfile.detach()))
 
     def handle(self) -> None:
         self.close_connection = True
@@ -224,9 +237,9 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
         self.headers, self.close_connection = head, head.closes
         return True
 
-    def send_error(self, *_: object, **__: object) -> None:
+    def send_error(self, code: int, *_: object, **__: object) -> None:
         """What the standard library can't read. Its own answer is HTML that quotes it."""
-        self._refuse(BadRequest())
+        self._refuse(HeadersTooLarge() if code == 431 else BadRequest())
 
     def log_message(self, *_: object) -> None:
         """The standard library would quote what it can't read, which may hold a token, in lines unlike the log's."""
@@ -242,8 +255,9 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
         """The loop takes the first of several, or of two kinds: where the next request begins would be a matter of
         opinion."""
         lengths = self.headers.get_all("Content-Length", ())
-        odd = len(lengths) > 1 or not all(map(DIGITS.fullmatch, lengths))
-        if odd or (lengths and "Transfer-Encoding" in self.headers):
+        codings = self.headers.get_all("Transfer-Encoding", ())
+        odd = len(lengths) + len(codings) > 1 or not all(map(DIGITS.fullmatch, lengths)) or self.headers.defects
+        if odd or any(coding.lower() != "chunked" for coding in codings):
             self._refuse(BadRequest())
             return False
         return True

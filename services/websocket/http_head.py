@@ -23,6 +23,7 @@ class Head:
             len(self.names) == len(fields)  # no field stands twice
             and body.isascii()
             and body.isdigit()
+            and len(body) <= 18
             and "transfer-encoding" not in self.names
         )
 
