@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -94,6 +95,10 @@ def test_a_database_outage_is_answered_and_gets_over(own_stack: Stack, server: P
     eventually(lambda: ann.chat.request("GET", "/conversations").status_code == 200, "chat being back")
     again = ann.send("during", conversation_id=first["conversation_id"], id=message_id)
     device.wait_for_message(again)
-    assert ben.history(first["conversation_id"]) == [first, again]
+    where = f"/chat/history?conversation_id={first['conversation_id']}"
+    page: Any = eventually(
+        lambda: (asked := ben.chat.request("GET", where)).ok and asked.json(), "all of chat being back"
+    )
+    assert page["messages"] == [first, again]
     eventually(lambda: ann.auth.request("GET", "/auth/session").status_code == 200, "auth being back")
     own_stack.sign_in("cho").send("I am new", to=ann.id)
