@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import signal
 import socket
 import warnings
@@ -18,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from services.websocket.begun import Begun
-from services.websocket.http_head import Head, read_head
+from services.websocket.http_head import LENGTH, Head, read_head
 from shared.errors import AppError, BadRequest, HeadersTooLarge, UriTooLong
 
 # Its own resolver would be imported, a quarter of the start, and never asked: see `patch`.
@@ -39,7 +38,6 @@ KEEPALIVE_SECONDS = 75  # a client may take to begin its next request; longer th
 SOCKET_SECONDS = 60  # to go on with one, or to take its answer
 PART_SECONDS, PART_READS = 2.0, 64  # for whoever sent no request to read the answer
 LINE_BYTES = 8_192  # of the length of a chunk, or a field after the last
-DIGITS = re.compile("[0-9]{1,18}")
 
 # As they were before ``patch``: what these do never switches green threads.
 plain_selectors, plain_sockets = map(eventlet.patcher.original, ("selectors", "socket"))
@@ -256,7 +254,7 @@ class Requests(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]  # published w
         opinion."""
         lengths = self.headers.get_all("Content-Length", ())
         codings = self.headers.get_all("Transfer-Encoding", ())
-        odd = len(lengths) + len(codings) > 1 or not all(map(DIGITS.fullmatch, lengths)) or self.headers.defects
+        odd = len(lengths) + len(codings) > 1 or not all(map(LENGTH.fullmatch, lengths)) or self.headers.defects
         if odd or any(coding.lower() != "chunked" for coding in codings):
             self._refuse(BadRequest())
             return False

@@ -6,6 +6,7 @@ import re
 from typing import overload
 
 REQUEST_LINE = re.compile(r"(GET|POST|OPTIONS) (/(?:[!-.0-~][!-~]*)?) HTTP/1\.1")
+LENGTH = re.compile("[0-9]{1,18}")  # of a body; whatever else a parser would take for a number is refused
 # Spaces around the value are taken off afterwards: looked for here, a long run of them would be tried in every way.
 FIELD = re.compile(r"([A-Za-z0-9-]+):([\t\x20-\x7e]*)")
 
@@ -21,9 +22,7 @@ class Head:
         body = self._by_name.get("content-length", "0")
         self.plain = (
             len(self.names) == len(fields)  # no field stands twice
-            and body.isascii()
-            and body.isdigit()
-            and len(body) <= 18
+            and LENGTH.fullmatch(body) is not None
             and "transfer-encoding" not in self.names
         )
 
